@@ -1,0 +1,1 @@
+"""The shared nouns and contracts. Imports nothing of ours."""
