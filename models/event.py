@@ -32,6 +32,7 @@ class EventType:
     priority: Priority
     meaning: str
     fields: tuple[PayloadField, ...]
+    needs: tuple[str, ...] = ()  # ids that `context` must hold
 
 
 @dataclass(frozen=True, slots=True)
