@@ -1,0 +1,30 @@
+"""Every command of `./headway`, in the order in which `--help` lists them.
+
+Named here rather than imported, so that `--help` answers at once: a command's module is read when
+the command runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    module: str  # holds a click command called like `attribute`
+    help: str
+    attribute: str = "command"
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("demo", "app.commands.demo", "Start a demo school and keep its day running."),
+    Command("serve", "app.commands.serve", "Start Headway on your own data."),
+    Command("ask", "app.commands.ask", "Ask for measures: a table, --json or --csv."),
+    Command(
+        "doctor", "app.commands.doctor", "Say what is configured, reachable, missing, and how to fix it."
+    ),
+    Command("migrate", "app.commands.migrate", "Bring both databases to this program's schema."),
+    Command("test", "app.commands.test", "Run every check: style, types, tests, browser."),
+    Command("ui", "app.commands.ui", "Run the ui process alone, beside a running core."),
+)

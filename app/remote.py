@@ -1,0 +1,191 @@
+"""The ui process's end of the socket: one line to core, and a desk on it for every viewer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.doorway import Persona
+from app.frames import LONGEST_REPLY, Call, Reply, error_of, frame, read_frame, unpack
+from app.telling import Telling
+from models.ask import Answer, Ask, Watermark
+from models.errors import NotSignedIn, Unavailable
+from models.scope import Viewer
+
+_LONGEST_WAIT_S = 2.0  # between two attempts to reach core
+_NEVER = Watermark(0, datetime.fromtimestamp(0, UTC))
+_AWAY = "Headway's core is being restarted. Try again in a moment."
+
+
+class _LostError(Exception):
+    """The connection broke before the reply came."""
+
+
+class Line:
+    """One connection to core; it comes back by itself, and what only reads is asked again then."""
+
+    def __init__(self, path: Path, patience_s: float = 15.0) -> None:
+        self._path = path
+        self._patience_s = patience_s
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[tuple[Reply, bytes]]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._telling = Telling()
+        self._newest = _NEVER
+
+    @property
+    def is_up(self) -> bool:
+        return self._up.is_set()
+
+    async def start(self) -> None:
+        self._keeper = asyncio.ensure_future(self._keep())
+
+    async def close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+    def watermark(self) -> Watermark:
+        return self._newest
+
+    def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
+        return self._telling.on_change(told)
+
+    async def desk(self, secret: str) -> RemoteDesk:
+        viewer = await self.viewer(secret)
+        if viewer is None:
+            raise NotSignedIn("Your session has ended. Sign in again.")
+        return RemoteDesk(self, secret, viewer)
+
+    async def viewer(self, secret: str) -> Viewer | None:
+        return msgspec.convert(await self.result("viewer", secret=secret), Viewer | None)
+
+    async def personas(self) -> list[Persona]:
+        return msgspec.convert(await self.result("personas"), list[Persona])
+
+    async def sign_in(self, login: str, password: str | None = None, was: str = "") -> str:
+        fields = {"login": login, "password": password, "was": was}
+        return str(await self.result("sign-in", fields=fields))
+
+    async def sign_out(self, secret: str) -> None:
+        await self.result("sign-out", secret=secret)
+
+    async def result(self, what: str, **parts: Any) -> Any:
+        reply, _ = await self.call(Call(next(self._ids), what, **parts))
+        return msgspec.json.decode(reply.result)
+
+    async def ask(self, secret: str, ask: Ask) -> Answer:
+        reply, body = await self.call(Call(next(self._ids), "ask", secret, ask=ask))
+        assert reply.answer is not None
+        return unpack(reply.answer, body)
+
+    async def call(self, call: Call) -> tuple[Reply, bytes]:
+        """Raises the error core raised. A deed is never sent twice: nobody knows whether it was done."""
+        try:
+            async with asyncio.timeout(self._patience_s) as patience:
+                while True:
+                    await self._up.wait()
+                    patience.reschedule(None)
+                    with contextlib.suppress(_LostError):
+                        reply, body = await self._send(call)
+                        break
+                    if call.what in ("do", "sign-in", "sign-out"):
+                        raise Unavailable(_AWAY)
+                    patience.reschedule(asyncio.get_running_loop().time() + self._patience_s)
+        except TimeoutError:
+            raise Unavailable(_AWAY) from None
+        if reply.fault is not None:
+            raise error_of(reply.fault)
+        return reply, body
+
+    async def _send(self, call: Call) -> tuple[Reply, bytes]:
+        if self._writer is None:
+            raise _LostError
+        arrived: asyncio.Future[tuple[Reply, bytes]] = asyncio.get_running_loop().create_future()
+        self._waiting[call.id] = arrived
+        try:
+            with contextlib.suppress(ConnectionError):  # then the reading side says that it is lost
+                self._writer.writelines(frame(call))
+                await self._writer.drain()
+            return await arrived
+        finally:
+            self._waiting.pop(call.id, None)
+
+    async def _keep(self) -> None:
+        wait_s = 0.05
+        while True:
+            try:
+                reader, self._writer = await asyncio.open_unix_connection(str(self._path))
+            except OSError:
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+                continue
+            wait_s = 0.05
+            self._up.set()
+            try:
+                await self._read_replies(reader)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                pass
+            finally:
+                self._lose()
+
+    def _lose(self) -> None:
+        self._up.clear()
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(_LostError())
+
+    async def _read_replies(self, reader: asyncio.StreamReader) -> None:
+        decode = msgspec.json.Decoder(Reply).decode
+        while True:
+            header, body = await read_frame(reader, LONGEST_REPLY)
+            reply = decode(header)
+            if reply.moved is not None:
+                self._newest = reply.moved
+                self._telling.tell(reply.moved)
+            elif (waiting := self._waiting.get(reply.id)) is not None and not waiting.done():
+                waiting.set_result((reply, body))
+
+
+class RemoteDesk:
+    """A viewer's desk in a process that holds no data and no credential but the session's secret."""
+
+    def __init__(self, line: Line, secret: str, viewer: Viewer) -> None:
+        self._line = line
+        self._secret = secret
+        self._viewer = viewer
+
+    @property
+    def viewer(self) -> Viewer:
+        return self._viewer
+
+    async def ask(self, ask: Ask) -> Answer:
+        return await self._line.ask(self._secret, ask)
+
+    async def names(self, learners: Sequence[int]) -> Mapping[int, str]:
+        found = await self._line.result("names", secret=self._secret, learners=list(learners))
+        return {int(learner): name for learner, name in found.items()}
+
+    async def look(self, what: str, **fields: Any) -> Any:
+        return await self._line.result("look", secret=self._secret, name=what, fields=fields)
+
+    async def do(self, deed: str, **fields: Any) -> Any:
+        return await self._line.result("do", secret=self._secret, name=deed, fields=fields)
+
+    def watermark(self) -> Watermark:
+        return self._line.watermark()
+
+    def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
+        return self._line.on_change(told)
