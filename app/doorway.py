@@ -1,48 +1,52 @@
 """How one who holds only a session's secret, or nothing yet, comes to a desk.
 
-Core has it at hand; a ui process has it over the socket (`app.remote.Line`). Both behave alike.
+Core has it at hand (`app.desk`); a ui process has it over the socket (`app.remote.Line`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from models.ask import Watermark
 from models.desk import Desk
-from models.scope import Viewer
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A demo person whom a visitor may become without a password. Only in demo mode."""
+    """Somebody of the demo school whom a visitor may become."""
 
     login: str
     name: str
     role: str
-    organisation: str
     about: str = ""
 
 
 class Doorway(Protocol):
-    async def viewer(self, secret: str) -> Viewer | None:
-        """Whose session it is now; None when it ended or never was."""
+    """Core as seen by somebody who is not signed in yet. Every method may raise a HeadwayError."""
+
+    async def desk(self, secret: str) -> Desk | None:
+        """The desk of the session behind the secret; every call on it looks the session up anew."""
         ...
 
-    async def desk(self, secret: str) -> Desk:
-        """The desk of the session's person; every call looks the session up anew. Raises NotSignedIn."""
+    async def sign_in(self, login: str, password: str, address: str) -> str:
+        """A new session's secret. Raises NotSignedIn (wrong) or TooMany (locked out)."""
         ...
 
-    async def personas(self) -> list[Persona]:
-        """Empty outside demo mode."""
-        ...
-
-    async def sign_in(self, login: str, password: str | None = None, was: str = "") -> str:
-        """A new session's secret; `was`, the secret the browser held before, ends. Raises NotSignedIn."""
+    async def become(self, login: str) -> str:
+        """Demo mode only: a new session's secret without a password."""
         ...
 
     async def sign_out(self, secret: str) -> None: ...
+
+    async def personas(self) -> Sequence[Persona]:
+        """Whom the picker offers; empty outside demo mode."""
+        ...
+
+    async def ready(self) -> str | None:
+        """None when core answers, else one sentence why not."""
+        ...
 
     def watermark(self) -> Watermark: ...
 

@@ -16,11 +16,12 @@ from app.doorway import Persona
 from app.frames import LONGEST_REPLY, Call, Reply, error_of, frame, read_frame, unpack
 from app.telling import Telling
 from models.ask import Answer, Ask, Watermark
-from models.errors import NotSignedIn, Unavailable
+from models.errors import Unavailable
 from models.scope import Viewer
 
 _LONGEST_WAIT_S = 2.0  # between two attempts to reach core
 _NEVER = Watermark(0, datetime.fromtimestamp(0, UTC))
+_DEEDS = ("do", "sign-in", "become", "sign-out")
 _AWAY = "Headway's core is being restarted. Try again in a moment."
 
 
@@ -60,24 +61,28 @@ class Line:
     def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
         return self._telling.on_change(told)
 
-    async def desk(self, secret: str) -> RemoteDesk:
-        viewer = await self.viewer(secret)
-        if viewer is None:
-            raise NotSignedIn("Your session has ended. Sign in again.")
-        return RemoteDesk(self, secret, viewer)
-
-    async def viewer(self, secret: str) -> Viewer | None:
-        return msgspec.convert(await self.result("viewer", secret=secret), Viewer | None)
+    async def desk(self, secret: str) -> RemoteDesk | None:
+        viewer = msgspec.convert(await self.result("viewer", secret=secret), Viewer | None)
+        return None if viewer is None else RemoteDesk(self, secret, viewer)
 
     async def personas(self) -> list[Persona]:
         return msgspec.convert(await self.result("personas"), list[Persona])
 
-    async def sign_in(self, login: str, password: str | None = None, was: str = "") -> str:
-        fields = {"login": login, "password": password, "was": was}
+    async def sign_in(self, login: str, password: str, address: str) -> str:
+        fields = {"login": login, "password": password, "address": address}
         return str(await self.result("sign-in", fields=fields))
+
+    async def become(self, login: str) -> str:
+        return str(await self.result("become", fields={"login": login}))
 
     async def sign_out(self, secret: str) -> None:
         await self.result("sign-out", secret=secret)
+
+    async def ready(self) -> str | None:
+        if not self.is_up:
+            return _AWAY
+        why_not = await self.result("ready")
+        return None if why_not is None else str(why_not)
 
     async def result(self, what: str, **parts: Any) -> Any:
         reply, _ = await self.call(Call(next(self._ids), what, **parts))
@@ -98,7 +103,7 @@ class Line:
                     with contextlib.suppress(_LostError):
                         reply, body = await self._send(call)
                         break
-                    if call.what in ("do", "sign-in", "sign-out"):
+                    if call.what in _DEEDS:
                         raise Unavailable(_AWAY)
                     patience.reschedule(asyncio.get_running_loop().time() + self._patience_s)
         except TimeoutError:

@@ -15,7 +15,8 @@ import msgspec
 from app.doorway import Doorway
 from app.frames import LONGEST_CALL, Call, Reply, fault_of, frame, pack, read_frame
 from models.ask import Watermark
-from models.errors import BadQuestion, HeadwayError, Unavailable
+from models.desk import Desk
+from models.errors import BadQuestion, HeadwayError, NotSignedIn, Unavailable
 
 log = logging.getLogger("headway.socket")
 MOST_UNDER_WAY = 256  # calls of one ui process at a time; what comes then waits unread
@@ -109,28 +110,36 @@ class _Connection:
 
     async def _reply(self, call: Call) -> list[Any]:
         if call.what == "ask" and call.ask is not None:
-            desk = await self._doorway.desk(call.secret)
-            head, body = pack(await desk.ask(call.ask))
+            head, body = pack(await (await self._desk(call)).ask(call.ask))
             return frame(Reply(call.id, answer=head), body)
         result = await self._result(call)
         return frame(Reply(call.id, result=msgspec.Raw(msgspec.json.encode(result))))
 
+    async def _desk(self, call: Call) -> Desk:
+        desk = await self._doorway.desk(call.secret)
+        if desk is None:
+            raise NotSignedIn("Your session has ended. Sign in again.")
+        return desk
+
     async def _result(self, call: Call) -> Any:
         match call.what:
             case "viewer":
-                return await self._doorway.viewer(call.secret)
+                desk = await self._doorway.desk(call.secret)
+                return None if desk is None else desk.viewer
             case "personas":
                 return await self._doorway.personas()
             case "sign-in":
                 return await self._doorway.sign_in(**call.fields)
+            case "become":
+                return await self._doorway.become(**call.fields)
             case "sign-out":
                 return await self._doorway.sign_out(call.secret)
-        desk = await self._doorway.desk(call.secret)
-        match call.what:
+            case "ready":
+                return await self._doorway.ready()
             case "names":
-                return await desk.names(call.learners)
+                return await (await self._desk(call)).names(call.learners)
             case "look":
-                return await desk.look(call.name, **call.fields)
+                return await (await self._desk(call)).look(call.name, **call.fields)
             case "do":
-                return await desk.do(call.name, **call.fields)
+                return await (await self._desk(call)).do(call.name, **call.fields)
         raise BadQuestion(f"The socket knows no call '{call.what[:40]}'.")

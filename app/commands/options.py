@@ -14,7 +14,7 @@ class Place(click.ParamType[Path, str]):
     name = "path"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        return (Path(os.environ.get("HEADWAY_FROM", ".")) / str(value)).resolve()
+        return (Path(os.environ.get("CALLED_FROM", ".")) / str(value)).resolve()
 
 
 PLACE = Place()
