@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from compute.trend import TooLittle, Trend, _tied_variance, project, trend
+
+
+def walk(seed: int, n: int = 40, likeness: float = 0.0, slope: float = 0.0) -> list[float]:
+    rng = np.random.default_rng(seed)
+    noise = np.zeros(n)
+    for i in range(n):
+        noise[i] = (likeness * noise[i - 1] if i else 0) + rng.normal()
+    return [float(v) for v in noise + slope * np.arange(n)]
+
+
+def found_real(**kind: float) -> float:
+    results = [trend(walk(seed, **kind)) for seed in range(200)]  # type: ignore[arg-type]
+    return sum(isinstance(r, Trend) and r.is_real for r in results) / len(results)
+
+
+def test_noise_is_called_a_trend_about_one_time_in_twenty() -> None:
+    assert 0.0 <= found_real() <= 0.09
+
+
+def test_resembling_neighbours_do_not_make_a_trend() -> None:
+    plain = sum(kendalltau(range(40), walk(s, likeness=0.6)).pvalue < 0.05 for s in range(200)) / 200
+    assert plain > 0.2  # the uncorrected test is fooled
+    assert found_real(likeness=0.6) < plain / 1.5
+
+
+def test_a_real_trend_is_found_with_its_slope() -> None:
+    assert found_real(slope=0.1) > 0.9
+    result = trend(walk(1, slope=0.5))
+    assert isinstance(result, Trend) and result.low <= 0.5 <= result.high
+
+
+@pytest.mark.parametrize("values", [(1, 2, 3, 4, 5, 6), (1, 1, 2, 3, 3, 4), (2, 2, 2, 5, 5, 9)])
+def test_the_variance_of_the_score_is_that_of_all_orders(values: tuple[int, ...]) -> None:
+    scores = []
+    for order in itertools.permutations(values):
+        scores.append(sum(np.sign(b - a) for a, b in itertools.combinations(order, 2)))
+    assert _tied_variance(np.array(values, float)) == pytest.approx(np.var(scores))
+
+
+def test_a_gap_is_a_gap() -> None:
+    line: list[float | None] = [float(n) for n in range(20)]
+    line[5] = line[6] = None
+    result = trend(line)
+    assert isinstance(result, Trend) and result.slope == pytest.approx(1.0) and result.steps == 18
+
+
+def test_too_little_is_said() -> None:
+    assert trend([1, 2, None, 3]) == TooLittle(3)
+    assert project([1.0] * 7, 3) == TooLittle(7)
+
+
+def test_the_band_holds_what_it_promises() -> None:
+    inside = total = 0
+    for seed in range(300):
+        values = walk(seed, n=34, slope=0.2)
+        bands = project(values[:30], 4, coverage=0.9)
+        assert isinstance(bands, list)
+        for band, true in zip(bands, values[30:], strict=True):
+            inside += band.low <= true <= band.high
+            total += 1
+    assert 0.86 <= inside / total <= 0.97
