@@ -1,0 +1,130 @@
+"""On what lawful basis a learner's data is used, for which purpose, from when: a record that only grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched
+from typing import Literal
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    delete,
+    select,
+    update,
+)
+
+from connectors.metadata.keys import micros, now
+from connectors.metadata.schema import MARKS, SCHEMA
+from connectors.metadata.store import Store
+
+Basis = Literal["consent", "contract", "legitimate-interest", "guardian-consent", "withdrawn"]
+Purpose = Literal["analytics", "personalisation", "research", "marketing"]
+_CHUNK = 5000
+_MARK = "consents"
+
+CONSENTS = Table(
+    "consents",
+    SCHEMA,
+    Column("id", Integer, primary_key=True),
+    Column("organisation_id", Integer, ForeignKey("organisations.id"), nullable=False),
+    Column("learner_id", BigInteger, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("basis", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
+    Column("event_id", String),  # of consent_granted or consent_withdrawn: the same event is recorded once
+    Column("recorded_at", BigInteger, nullable=False),
+    UniqueConstraint("organisation_id", "event_id"),
+    Index(None, "organisation_id", "learner_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """From `since` on (and before `until`) this basis holds; "withdrawn" ends all that came before it."""
+
+    learner_id: int
+    basis: Basis
+    since: datetime
+    until: datetime | None = None
+    purpose: Purpose = "analytics"
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row as the gate reads it: times in microseconds."""
+
+    id: int
+    learner_id: int
+    basis: Basis
+    since: int
+    until: int | None
+
+
+class Consents:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def grant_many(self, organisation_id: int, consents: Iterable[Consent]) -> None:
+        """Record what holds from now on, for many at once. The gate knows it with the next event."""
+        for some in batched((_row(organisation_id, one) for one in consents), _CHUNK):
+            with self._store.write() as connection:
+                # First the mark: it lines writers up, so that ids appear in their order.
+                mark = {"name": _MARK, "number": 0, "value": None}
+                self._store.add_missing(connection, MARKS, [mark])
+                connection.execute(_BUMP)
+                self._store.add_missing(connection, CONSENTS, some)
+
+    def withdraw(self, organisation_id: int, learner_id: int, since: datetime | None = None) -> None:
+        self.grant_many(organisation_id, [Consent(learner_id, "withdrawn", since or now())])
+
+    def number(self) -> int:
+        """Moves with every change; costs one small look-up."""
+        with self._store.read() as connection:
+            return int(connection.execute(_NUMBER).scalar_one_or_none() or 0)
+
+    def changes(
+        self, organisation_id: int, purpose: Purpose = "analytics", after_id: int = 0
+    ) -> Iterator[Change]:
+        query = select(
+            CONSENTS.c.id, CONSENTS.c.learner_id, CONSENTS.c.basis, CONSENTS.c.since, CONSENTS.c.until
+        ).where(
+            CONSENTS.c.organisation_id == organisation_id,
+            CONSENTS.c.purpose == purpose,
+            CONSENTS.c.id > after_id,
+        )
+        with self._store.read() as connection:
+            for row in connection.execute(query.order_by(CONSENTS.c.id)):
+                yield Change(*row)
+
+    def forget(self, organisation_id: int, learner_id: int) -> None:
+        about = (CONSENTS.c.organisation_id == organisation_id, CONSENTS.c.learner_id == learner_id)
+        with self._store.write() as connection:
+            connection.execute(delete(CONSENTS).where(*about))
+
+
+_NUMBER = select(MARKS.c.number).where(MARKS.c.name == _MARK)
+_BUMP = update(MARKS).where(MARKS.c.name == _MARK).values(number=MARKS.c.number + 1)
+
+
+def _row(organisation_id: int, one: Consent) -> dict[str, object]:
+    return {
+        "organisation_id": organisation_id,
+        "learner_id": one.learner_id,
+        "purpose": one.purpose,
+        "basis": one.basis,
+        "since": micros(one.since),
+        "until": None if one.until is None else micros(one.until),
+        "event_id": one.event_id,
+        "recorded_at": micros(now()),
+    }
