@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import batched
 from typing import Literal
 
 from sqlalchemy import (
@@ -24,11 +23,10 @@ from sqlalchemy import (
 
 from connectors.metadata.keys import micros, now
 from connectors.metadata.schema import MARKS, SCHEMA
-from connectors.metadata.store import Store
+from connectors.metadata.store import Store, chunks
 
 Basis = Literal["consent", "contract", "legitimate-interest", "guardian-consent", "withdrawn"]
 Purpose = Literal["analytics", "personalisation", "research", "marketing"]
-_CHUNK = 5000
 _MARK = "consents"
 
 CONSENTS = Table(
@@ -77,7 +75,7 @@ class Consents:
 
     def grant_many(self, organisation_id: int, consents: Iterable[Consent]) -> None:
         """Record what holds from now on, for many at once. The gate knows it with the next event."""
-        for some in batched((_row(organisation_id, one) for one in consents), _CHUNK):
+        for some in chunks([_row(organisation_id, one) for one in consents]):
             with self._store.write() as connection:
                 # First the mark: it lines writers up, so that ids appear in their order.
                 mark = {"name": _MARK, "number": 0, "value": None}

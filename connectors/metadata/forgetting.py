@@ -1,0 +1,38 @@
+"""Destroying what is personal about one person, so that no readable copy stays."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, select, update
+
+from connectors.metadata.keys import micros, now
+from connectors.metadata.schema import MEMBERSHIPS, PEOPLE, PERSON_KEYS, RELATIONS, SESSIONS, SETTINGS, TOKENS
+from connectors.metadata.store import Store
+
+_EMPTY = {"login_index": None, "student_index": None, "sealed": None, "password": None, "locale": None}
+
+
+def forget(store: Store, person_id: str) -> None:
+    with store.write() as connection:
+        _forget_links(connection, person_id)
+        for table in (PERSON_KEYS, SESSIONS, TOKENS, MEMBERSHIPS, RELATIONS):
+            connection.execute(delete(table).where(table.c.person_id == person_id))
+        connection.execute(delete(SETTINGS).where(SETTINGS.c.owner == person_id))
+        row = update(PEOPLE).where(PEOPLE.c.id == person_id)
+        connection.execute(row.values(**_EMPTY, forgotten_at=micros(now())))
+        store.bump(connection)
+    store.scrub()
+
+
+def _forget_links(connection: Connection, person_id: str) -> None:
+    """Guardians' links to the learner whom this person was: they tell of the person too."""
+    mine = select(RELATIONS.c.organisation_id, RELATIONS.c.object_index).where(
+        RELATIONS.c.person_id == person_id, RELATIONS.c.kind == "is"
+    )
+    for organisation_id, index in connection.execute(mine).all():
+        connection.execute(
+            delete(RELATIONS).where(
+                RELATIONS.c.organisation_id == organisation_id,
+                RELATIONS.c.kind == "guards",
+                RELATIONS.c.object_index == index,
+            )
+        )
