@@ -203,7 +203,7 @@ LEARNER_NOW = Table(
 SESSIONS = Table(
     "sessions",
     "rollup",
-    ("organisation_id", "session_id", "started_at"),
+    ("organisation_id", "learner_id", "session_id", "started_at"),
     (
         _ORG,
         _LEARNER,

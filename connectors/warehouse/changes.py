@@ -9,12 +9,15 @@ from connectors.warehouse.sql import RollupStatements, same_key
 from models.rollup import AFTER, BATCH, BEFORE, PILE
 from models.tables import SESSIONS, TABLE, Table
 
-Execute = Callable[[str], object]
 
-
-def rollup_changes(statements: RollupStatements, keep: Callable[[str, str], str]) -> Iterator[str]:
-    """`keep` gives the statement that holds rows under a name for the rest of the transaction."""
+def rollup_changes(
+    statements: RollupStatements, keep: Callable[[str, str], str], *, alone: str | None = None
+) -> Iterator[str]:
+    """`keep` gives the statement that holds rows under a name for the rest of the transaction;
+    `alone` runs before stored sessions are read, which two writers must not do for the same ones."""
     for sql, into, kept in statements.steps:
+        if kept == BEFORE and alone:
+            yield alone
         if kept:
             yield keep(kept, sql)
         if into:

@@ -19,14 +19,13 @@ from connectors.warehouse.changes import compaction, rollup_changes
 from connectors.warehouse.failures import duckdb_failures, too_slow
 from connectors.warehouse.migrations import READ_VERSION, VERSION_TABLE, missing, recorded
 from connectors.warehouse.schema import quoted
-from connectors.warehouse.sql import Compiler, RollupStatements, fitted, same_key
+from connectors.warehouse.sql import Compiler, RollupStatements, fitted, last_of_key, same_key
 from models.ask import Watermark
 from models.errors import BadSettings
-from models.rollup import BATCH, PILE, Rollups
+from models.rollup import BATCH, Rollups
 from models.tables import EVENTS, ROLLUPS, TABLE
 
 _MOVE_WATERMARK = 'UPDATE watermark SET number = number + 1, "at" = now() RETURNING number, "at"'
-_KNOWN_TYPES = {"organisation_id": "INTEGER", "event_id": "UUID"}
 
 
 class DuckDBWarehouse:
@@ -55,7 +54,7 @@ class DuckDBWarehouse:
     def migrate(self) -> None:
         with self._writing, self._transaction() as writer:
             writer.execute(VERSION_TABLE)
-            version = int(_only_row(writer.execute(READ_VERSION))[0])
+            version = _number(writer.execute(READ_VERSION))
             for number, migration in missing(version):
                 for statement in migration.statements("duckdb"):
                     writer.execute(statement)
@@ -100,13 +99,10 @@ class DuckDBWarehouse:
 
     def write(self, table: str, rows: pa.Table) -> None:
         with self._writing, self._transaction() as writer:
-            writer.register("incoming", rows)
+            unique = last_of_key(rows, TABLE[table].key)
+            writer.register("incoming", unique)
             self._drop_by_key(writer, table)
-            names, key = quoted(TABLE[table].names()), quoted(TABLE[table].key)
-            writer.execute(
-                f'INSERT INTO "{table}" ({names}) SELECT {names} FROM incoming '  # noqa: S608
-                f"QUALIFY row_number() OVER (PARTITION BY {key}) = 1"
-            )
+            self._insert(writer, table, unique)
             mark = self._move(writer)
         self._mark = mark
 
@@ -122,7 +118,7 @@ class DuckDBWarehouse:
         statements = self._rollup_statements()
         with self._compacting, self._writing, self._transaction() as writer:
             for rollup in ROLLUPS:
-                writer.execute(f'DELETE FROM "{rollup.name}"')  # noqa: S608
+                writer.execute(f'DELETE FROM "{rollup.name}"')
             for month in _months(writer):
                 writer.execute(_BATCH_OF_MONTH.format(month=month))
                 for sql in rollup_changes(statements, _keep):
@@ -204,7 +200,7 @@ class DuckDBWarehouse:
     def _insert(self, writer: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
         names = quoted(rows.column_names)
         writer.register("incoming", rows)
-        writer.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM incoming')  # noqa: S608
+        writer.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM incoming')
 
     def _batch(self, writer: duckdb.DuckDBPyConnection, events: pa.Table) -> None:
         writer.register("incoming", events.select(EVENTS.names()))
@@ -215,8 +211,8 @@ class DuckDBWarehouse:
 
     def _drop_by_key(self, writer: duckdb.DuckDBPyConnection, table: str) -> int:
         matched = same_key("t", "incoming", TABLE[table].key)
-        gone = writer.execute(f'DELETE FROM "{table}" AS t USING incoming WHERE {matched}')  # noqa: S608
-        return int(_only_row(gone)[0])
+        gone = writer.execute(f'DELETE FROM "{table}" AS t USING incoming WHERE {matched}')
+        return _number(gone)
 
     def _store_offsets(self, writer: duckdb.DuckDBPyConnection, offsets: Mapping[str, str]) -> None:
         for source, position in offsets.items():
@@ -233,8 +229,10 @@ _BATCH_OF_MONTH = (
 )
 
 
-def _config(address: str, memory_mib: int | None, threads: int | None) -> dict[str, str | int]:
-    config: dict[str, str | int] = {"checkpoint_threshold": "256MB"}
+def _config(
+    address: str, memory_mib: int | None, threads: int | None
+) -> dict[str, str | bool | int | float | list[str]]:
+    config: dict[str, str | bool | int | float | list[str]] = {"checkpoint_threshold": "256MB"}
     if address != ":memory:":
         config["temp_directory"] = str(Path(address).parent / "warehouse-temp")
     if memory_mib:
@@ -272,7 +270,7 @@ def _stored(cursor: duckdb.DuckDBPyConnection, ids: pa.Table, days: Sequence[dat
     cursor.register("asked", numbered)
     inside = "AND day IN (SELECT unnest(?))" if days is not None else ""
     hits = cursor.execute(
-        "SELECT DISTINCT a.place FROM (SELECT organisation_id, event_id FROM events "  # noqa: S608
+        "SELECT DISTINCT a.place FROM (SELECT organisation_id, event_id FROM events "
         f"WHERE true {inside}) AS e JOIN asked AS a "
         "ON e.organisation_id = a.organisation_id AND e.event_id = CAST(a.event_id AS UUID)",
         [list(days)] if days is not None else [],
@@ -304,7 +302,7 @@ def _months(cursor: duckdb.DuckDBPyConnection) -> list[date]:
 
 def _rollup_rows(cursor: duckdb.DuckDBPyConnection) -> int:
     counts = " + ".join(f'(SELECT count(*) FROM "{rollup.name}")' for rollup in ROLLUPS)
-    return int(_only_row(cursor.execute(f"SELECT {counts}"))[0])  # noqa: S608
+    return _number(cursor.execute(f"SELECT {counts}"))
 
 
 def _only_row(result: duckdb.DuckDBPyConnection) -> tuple[object, ...]:
@@ -312,6 +310,10 @@ def _only_row(result: duckdb.DuckDBPyConnection) -> tuple[object, ...]:
     if row is None:
         raise BadSettings("The warehouse has no schema yet: run `./headway migrate`.")
     return tuple(row)
+
+
+def _number(result: duckdb.DuckDBPyConnection) -> int:
+    return int(str(_only_row(result)[0]))
 
 
 def _mark(row: tuple[object, ...]) -> Watermark:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
+import psycopg
 
 from models.errors import BadSettings, HeadwayError, Unavailable
 
@@ -37,7 +38,7 @@ def _duckdb_meaning(error: duckdb.Error, place: str) -> HeadwayError:
         return Unavailable(f"The disk that holds {place} is full: free some space; nothing stored was lost.")
     if isinstance(error, duckdb.FatalException) or "database has been invalidated" in said:
         return Unavailable(
-            f"Writing to {place} failed, so the warehouse closed itself: check the disk, then restart Headway."
+            f"Writing to {place} failed, so the warehouse closed: check the disk, then restart Headway."
         )
     if isinstance(error, duckdb.OutOfMemoryException):
         return Unavailable(
@@ -46,5 +47,31 @@ def _duckdb_meaning(error: duckdb.Error, place: str) -> HeadwayError:
     if isinstance(error, duckdb.IOException):
         return Unavailable(
             f"The warehouse {place} cannot be reached: does its folder exist, may we write there?"
+        )
+    return HeadwayError(f"The warehouse refused a statement ({type(error).__name__}).")
+
+
+@contextmanager
+def postgres_failures(limit_s: float | None = None) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _postgres_meaning(error, limit_s) from error
+
+
+def _postgres_meaning(error: psycopg.Error, limit_s: float | None) -> HeadwayError:
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return too_slow(limit_s or 0)
+    if isinstance(error, psycopg.errors.DiskFull):
+        return Unavailable(
+            "The disk of the Postgres server is full: free some space; nothing stored was lost."
+        )
+    if isinstance(error, psycopg.errors.UndefinedTable):
+        return BadSettings("The warehouse's schema is missing or old: run `./headway migrate`.")
+    if isinstance(error, psycopg.errors.InvalidPassword | psycopg.errors.InvalidCatalogName):
+        return BadSettings("Postgres refuses the warehouse's address: check its user, password and database.")
+    if isinstance(error, psycopg.OperationalError):
+        return Unavailable(
+            "The Postgres server of the warehouse does not answer: is it running? Then try again."
         )
     return HeadwayError(f"The warehouse refused a statement ({type(error).__name__}).")

@@ -35,4 +35,4 @@ def missing(version: int) -> tuple[tuple[int, Migration], ...]:
 
 
 def recorded(number: int, migration: Migration) -> str:
-    return f"INSERT INTO schema_version VALUES ({number}, '{migration.why}')"  # noqa: S608 - our own text
+    return f"INSERT INTO schema_version VALUES ({number}, '{migration.why}')"

@@ -67,6 +67,13 @@ def same_key(left: str, right: str, key: Sequence[str]) -> str:
     return " AND ".join(f'{left}."{k}" = {right}."{k}"' for k in key)
 
 
+def last_of_key(rows: pa.Table, key: Sequence[str]) -> pa.Table:
+    """Rows of one write that share a key: the last one counts."""
+    numbered = rows.append_column("place", pa.array(range(len(rows)), pa.int64()))
+    last = numbered.group_by(list(key)).aggregate([("place", "max")])
+    return rows if len(last) == len(rows) else rows.take(last["place_max"].sort())
+
+
 def fitted(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Engines widen sums; the expression's own types are the promise."""
     if rows.schema.equals(schema):
