@@ -1,0 +1,55 @@
+"""The content policy and the other headers, on every answer of the pages' server."""
+
+from __future__ import annotations
+
+import secrets
+
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.web import OutputTransform
+
+POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' {socket}; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+def nonce_of(request: HTTPServerRequest) -> str:
+    """One for each answer; templates write it, the policy names it."""
+    if not hasattr(request, "nonce"):
+        request.nonce = secrets.token_urlsafe(18)  # type: ignore[attr-defined]
+    return str(request.nonce)  # type: ignore[attr-defined]
+
+
+class Headers(OutputTransform):
+    def __init__(self, request: HTTPServerRequest) -> None:
+        super().__init__(request)
+        self._request = request
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        if status_code == 101:
+            return status_code, headers, chunk
+        for name, value in ALWAYS.items():
+            headers[name] = value
+        headers.pop("Server", None)
+        if headers.get("Content-Type", "").startswith("text/html"):
+            secure = self._request.protocol == "https"
+            socket = f"{'wss' if secure else 'ws'}://{self._request.host}"
+            headers["Content-Security-Policy"] = POLICY.format(nonce=nonce_of(self._request), socket=socket)
+            headers.setdefault("Cache-Control", "no-store")
+        elif status_code == 200 and self._request.path.startswith("/static/"):
+            # Bokeh's and Panel's files are named with their hash (?v=) or live under a version.
+            headers["Cache-Control"] = FOR_GOOD if "v" in self._request.query_arguments else "public, max-age=86400"
+            headers.pop("Set-Cookie", None)
+        return status_code, headers, chunk

@@ -1,0 +1,312 @@
+/* The browser's half of a page: pages/stage.py is the other. It draws cards that come as text, embeds
+   drawings, keeps the page's state in the URL, and tells the server what the reader did. */
+(function () {
+"use strict"
+const root = document.documentElement
+const $ = (id) => document.getElementById(id)
+const dark = matchMedia("(prefers-color-scheme: dark)")
+const narrow = matchMedia("(max-width: 1199px)")
+
+/* Colours. Drawings are made once in the light theme; on the way to the screen every light token
+   becomes its dark one, so that both themes share one drawing. */
+const DARK = {
+  "#f6f7f9": "#11161d", "#ffffff": "#1a212b", "#d9dfe7": "#344050", "#1a2230": "#e8ecf2",
+  "#556070": "#a3afbe", "#0b7468": "#5ccfbe", "#8f5600": "#f0b35a", "#b3261e": "#ff8a80",
+  "#1f5fbf": "#6fa8ff", "#d55e00": "#ff8c42", "#0b4f45": "#c9f2e8", "#b0458f": "#d36bb3",
+  "#8a93a0": "#7c8897", "#dfe9f7": "#20324d", "#b9d0f0": "#2b4a78", "#86aee3": "#3a69ad",
+  "#4f86d2": "#5288d8",
+}
+const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : dark.matches
+const coloured = (text) => isDark() ? text.replace(/#[0-9a-fA-F]{6}/g, (c) => DARK[c.toLowerCase()] || c) : text
+
+let model = null          // the Stage on the server
+const shown = new Map()   // card -> the JSON it shows
+const drawn = new Map()   // card -> {text, dark, views}
+
+function card(name) {
+  let section = $("card-" + name)
+  if (!section) {
+    section = document.createElement("section")
+    section.id = "card-" + name
+    section.className = "card"
+    $("stage").append(section)
+  }
+  return section
+}
+
+function show(name, json) {
+  if (!json || shown.get(name) === json) return
+  const first = !shown.has(name)
+  shown.set(name, json)
+  const content = JSON.parse(json)
+  const section = card(name)
+  const kept = keep(section)
+  forget(name, content.drawing)
+  const old = section.querySelector(".drawing")
+  const same = old && drawn.has(name) ? old : null
+  section.innerHTML = content.html
+  section.hidden = !content.html
+  section.removeAttribute("aria-busy")
+  if (section.querySelector("h2")) section.setAttribute("aria-labelledby", "t-" + name)
+  else section.removeAttribute("aria-labelledby")
+  if (content.drawing) {
+    const place = section.querySelector(".drawing")
+    if (same) { // the numbers around it changed, the drawing did not: keep what is on screen
+      same.setAttribute("aria-label", place.getAttribute("aria-label"))
+      place.replaceWith(same)
+    } else draw(name, place, content.drawing)
+  }
+  kept()
+  if (!first) announce()
+}
+
+/* What the reader has in hand survives a new card: focus, what is typed, what is open. */
+function keep(section) {
+  const active = document.activeElement
+  const inside = section.contains(active)
+  const path = inside ? mark(active) : null
+  const typed = inside && active.matches("input") ? [active.value, active.selectionStart] : null
+  const scrolled = [...section.querySelectorAll(".scroll")].map((e) => [e.scrollLeft, e.scrollTop])
+  return () => {
+    section.querySelectorAll(".scroll").forEach((e, i) => {
+      if (scrolled[i]) { e.scrollLeft = scrolled[i][0]; e.scrollTop = scrolled[i][1] }
+    })
+    const again = path && section.querySelector(path)
+    if (!again) return
+    again.focus({preventScroll: true})
+    if (typed) { again.value = typed[0]; try { again.setSelectionRange(typed[1], typed[1]) } catch (e) { /* not a text */ } }
+  }
+}
+function mark(element) {
+  if (element.id) return "#" + CSS.escape(element.id)
+  for (const name of ["data-find", "data-open", "data-order", "data-page", "name", "href"]) {
+    if (!element.hasAttribute(name)) continue
+    const value = name === "data-order" ? element.dataset.order.replace(/^-/, "") : element.getAttribute(name)
+    return name === "data-order" ? `[data-order$="${CSS.escape(value)}"]` : `[${name}="${CSS.escape(value)}"]`
+  }
+  return null
+}
+
+function forget(name, text) {
+  const old = drawn.get(name)
+  if (!old || (old.text === text && old.dark === isDark())) return
+  drawn.delete(name)
+  for (const view of old.views || []) view.model.document && view.model.document.clear()
+}
+
+async function draw(name, place, text) {
+  const state = {text, dark: isDark(), views: []}
+  drawn.set(name, state)
+  const item = JSON.parse(coloured(text))
+  try {
+    const views = await window.Bokeh.embed.embed_item({...item, target_id: null}, place)
+    state.views = [...views]
+    for (const view of state.views) listen(name, view.model.document)
+  } catch (error) {
+    place.dataset.failed = ""
+    throw error
+  }
+}
+/* A tap on a mark: the drawing carries each mark's dimension values in a column called "mark". */
+function listen(name, doc) {
+  for (const one of doc._all_models ? doc._all_models.values() : []) {
+    if (one.type !== "ColumnDataSource" || !one.data.mark) continue
+    one.selected.properties.indices.change.connect(() => {
+      const [at] = one.selected.indices
+      if (at === undefined) return
+      const picked = JSON.parse(one.data.mark[at])
+      one.selected.indices = []
+      tell({kind: "pick", slot: name, mark: picked})
+    })
+  }
+}
+function redraw() {
+  for (const [name, state] of [...drawn]) {
+    const place = card(name).querySelector(".drawing")
+    if (!place || state.dark === isDark()) continue
+    const text = state.text
+    forget(name, null)
+    place.replaceChildren()
+    draw(name, place, text)
+  }
+}
+
+let said = 0
+function announce() {
+  clearTimeout(said)
+  said = setTimeout(() => say($("stage").dataset.updated), 1000)
+}
+function say(text) { const at = $("said"); if (at && text) { at.textContent = ""; setTimeout(() => { at.textContent = text }, 50) } }
+
+/* To the server */
+const waiting = []
+function tell(message) {
+  if (model && !away) model.send_msg(message)
+  else if (message.kind !== "place") waiting.push(message)
+}
+const query = () => Object.fromEntries(new URLSearchParams(location.search))
+const same = (a, b) => {
+  const one = new URLSearchParams(a), other = new URLSearchParams(b)
+  one.sort(); other.sort()
+  return one.toString() === other.toString()
+}
+function go(search, replace) {
+  const url = location.pathname + (search && search !== "?" ? search : "")
+  if (replace) history.replaceState(null, "", url)
+  else history.pushState(null, "", url)
+  busy()
+  tell({kind: "place", query: query()})
+}
+function busy() { document.querySelectorAll("#stage > .card").forEach((c) => c.setAttribute("aria-busy", "true")) }
+function idle() { document.querySelectorAll("#stage > .card").forEach((c) => c.removeAttribute("aria-busy")) }
+
+function slotOf(element) {
+  const section = element.closest(".card[id]")
+  return section ? section.id.slice(5) : opened
+}
+let opened = null
+function open(name, what) {
+  opened = name
+  const box = $("dialog"), title = card(name).querySelector("h2")
+  $("dialog-title").textContent = title ? title.textContent : ""
+  box.querySelector(".content").innerHTML = '<div class="skeleton"><i></i><i></i><b></b></div>'
+  if (!box.open) box.showModal()
+  tell({kind: "open", slot: name, what})
+}
+
+document.addEventListener("click", (event) => {
+  const at = event.target.closest("a[data-place],[data-open],[data-do],[data-order],[data-page],[data-again],[data-close]")
+  if (at) {
+    const d = at.dataset
+    if (at.matches("a[data-place]")) {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return
+      event.preventDefault()
+      go(at.getAttribute("href"))
+    } else if ("open" in d) open(slotOf(at), d.open)
+    else if ("close" in d) at.closest("dialog").close()
+    else if ("order" in d) tell({kind: "table", slot: slotOf(at), order: d.order})
+    else if ("page" in d) tell({kind: "table", slot: slotOf(at), page: Number(d.page)})
+    else if ("again" in d) { busy(); tell({kind: "again"}) }
+    else if ("do" in d) tell({kind: "do", slot: slotOf(at), deed: d.do, value: at.value || d.value || ""})
+    return
+  }
+  const account = document.querySelector("details.account[open]")
+  if (account && !account.contains(event.target)) account.open = false
+})
+let typing = 0
+document.addEventListener("input", (event) => {
+  const at = event.target
+  if (!at.matches("[data-find]")) return
+  clearTimeout(typing)
+  typing = setTimeout(() => tell({kind: "table", slot: slotOf(at), find: at.value}), 200)
+})
+document.addEventListener("change", (event) => {
+  const at = event.target
+  if (at.matches("[data-filter]")) {
+    const state = new URLSearchParams(location.search)
+    if (at.value) state.set(at.name, at.value)
+    else state.delete(at.name)
+    if (at.name === "period") { state.delete("since"); state.delete("until") }
+    go("?" + state)
+  } else if (at.matches("[data-school]")) tell({kind: "do", deed: "school", value: at.value})
+  else if (at.name === "theme") theme(at.value)
+})
+document.addEventListener("submit", (event) => { if (event.target.id === "filters") event.preventDefault() })
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return
+  document.querySelectorAll("details.account[open]").forEach((d) => { d.open = false; d.querySelector("summary").focus() })
+  drawer(false)
+})
+addEventListener("popstate", () => { busy(); tell({kind: "place", query: query()}) })
+
+/* Theme: as the device says, unless the reader chose; remembered on the device. */
+function theme(chosen) {
+  if (chosen === "system") delete root.dataset.theme
+  else root.dataset.theme = chosen
+  try { chosen === "system" ? localStorage.removeItem("headway-theme") : localStorage.setItem("headway-theme", chosen) } catch (e) { /* private */ }
+  redraw()
+}
+dark.addEventListener("change", redraw)
+
+function drawer(isOpen) {
+  const button = $("open-menu")
+  if (!button || root.classList.contains("drawer") === isOpen) return
+  root.classList.toggle("drawer", isOpen)
+  button.setAttribute("aria-expanded", String(isOpen))
+  ;(isOpen ? $("close-menu") : button).focus()
+}
+document.addEventListener("DOMContentLoaded", () => {
+  const chosen = root.dataset.theme || "system"
+  document.querySelectorAll('input[name="theme"]').forEach((r) => { r.checked = r.value === chosen })
+  $("open-menu") && $("open-menu").addEventListener("click", () => drawer(true))
+  $("close-menu") && $("close-menu").addEventListener("click", () => drawer(false))
+})
+document.addEventListener("click", (event) => {
+  if (root.classList.contains("drawer") && !event.target.closest("#menu, #open-menu")) drawer(false)
+})
+
+/* Connection: say so while it is away, come back by itself. Bokeh tries five times; then we ask the
+   server whether it is there at all, and load the page again at the same address once it is. */
+let away = false
+let polling = 0
+function lost(event) {
+  away = true
+  const banner = $("lost")
+  if (banner) banner.hidden = false
+  if (event && event.timeout == null && !polling) poll(1000)
+}
+function poll(wait) {
+  polling = setTimeout(async () => {
+    try {
+      const answer = await fetch("/health", {cache: "no-store"})
+      if (answer.ok) { location.reload(); return }
+    } catch (e) { /* still away */ }
+    poll(Math.min(wait * 1.5, 10000))
+  }, wait)
+}
+function back() {
+  const was = away
+  away = false
+  clearTimeout(polling); polling = 0
+  const banner = $("lost")
+  if (banner) banner.hidden = true
+  if (was) say($("stage").dataset.back)
+  while (waiting.length) tell(waiting.shift())
+}
+
+/* Called by Panel when the component is drawn: first load, and again after a reconnection. */
+function stage(at) {
+  model = at.model
+  const names = model.names
+  names.forEach((name, i) => {
+    const key = "s" + i
+    const update = () => show(name, model[key])
+    model.on(key, update)
+    update()
+  })
+  const bar = () => {
+    const form = $("filters")
+    if (form && model.bar && form.innerHTML !== model.bar) { const kept = keep(form); form.innerHTML = model.bar; kept() }
+  }
+  model.on("bar", bar); bar()
+  model.on("said", () => say(model.said))
+  model.on("state", () => { idle(); if (!same(model.state, location.search)) history.pushState(null, "", location.pathname + model.state) })
+  model.on("dialog", () => {
+    if (!model.dialog || !$("dialog").open) return
+    const content = JSON.parse(model.dialog)
+    if (content.title) $("dialog-title").textContent = content.title
+    $("dialog").querySelector(".content").innerHTML = content.html
+  })
+  const doc = at.view.model.document
+  if (doc && !doc.__headway) {
+    doc.__headway = true
+    doc.on_event("connection_lost", (_, event) => lost(event))
+    doc.on_event("client_reconnected", back)
+  }
+  back()
+  if (!same(model.state, location.search) && location.search.length > 1) tell({kind: "place", query: query()})
+  root.dataset.ready = "frame"
+  return null
+}
+window.Headway = {stage}
+})()

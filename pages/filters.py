@@ -1,0 +1,141 @@
+"""The filter bar: period, course, class and child. Its state lives in the URL and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from urllib.parse import urlencode
+
+from models.ask import Ask, Where
+from pages.me import Choice
+from pages.speech import Speech
+
+PERIODS = ("week", "last-week", "month", "28d", "90d", "year")
+LONGEST_DAYS = 3 * 366
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the page looks at. `since` included, `until` excluded, days of the school."""
+
+    today: date
+    period: str
+    since: date
+    until: date
+    course: str | None = None
+    class_: str | None = None
+    child: str | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)  # what was clicked: dimension -> value
+    problems: tuple[str, ...] = ()  # keys of texts: what in the URL could not be understood
+
+    @property
+    def running(self) -> bool:
+        """Does the period include today, so that it is not over?"""
+        return self.since <= self.today < self.until
+
+    @property
+    def before(self) -> Filters:
+        """The span just before: as much of it as has passed of this one, so that the two compare."""
+        passed = min(self.until, self.today + timedelta(days=1)) - self.since
+        whole = self.until - self.since
+        since = self.since - whole
+        return replace(self, since=since, until=since + passed)
+
+    @property
+    def where(self) -> tuple[Where, ...]:
+        chosen = {"course_id": self.course, "class_id": self.class_, "learner_id": self.child, **self.marks}
+        return tuple(Where(name, "=", (_scalar(name, value),)) for name, value in chosen.items() if value)
+
+    def narrow(self, ask: Ask) -> Ask:
+        """`ask` within the filters; what the question says itself wins."""
+        named = {where.dimension for where in ask.where}
+        return replace(
+            ask,
+            where=ask.where + tuple(w for w in self.where if w.dimension not in named),
+            since=ask.since or self.since,
+            until=ask.until or self.until,
+        )
+
+    def link(self, **changes: str | None) -> str:
+        """The query of this page with something changed: an href that narrows or widens it."""
+        state: dict[str, str | None] = {
+            "period": self.period,
+            "course": self.course,
+            "class": self.class_,
+            "child": self.child,
+            **dict(self.marks),
+            **changes,
+        }
+        return "?" + urlencode({k: v for k, v in state.items() if v})
+
+
+def _scalar(name: str, value: str) -> str | int:
+    return int(value) if name == "learner_id" else value
+
+
+def span_of(period: str, today: date, first_weekday: int = 0) -> tuple[date, date]:
+    monday = today - timedelta(days=(today.weekday() - first_weekday) % 7)
+    tomorrow = today + timedelta(days=1)
+    if period == "week":
+        return monday, monday + timedelta(days=7)
+    if period == "last-week":
+        return monday - timedelta(days=7), monday
+    if period == "month":
+        first = today.replace(day=1)
+        return first, (first + timedelta(days=32)).replace(day=1)
+    if period == "year":
+        return tomorrow - timedelta(days=365), tomorrow
+    return tomorrow - timedelta(days=int(period.removesuffix("d"))), tomorrow
+
+
+def read_filters(
+    query: Mapping[str, str], today: date, speech: Speech, default: str = "week", marks: Sequence[str] = ()
+) -> Filters:
+    """From the URL. What cannot be understood falls back, and `problems` says so."""
+    problems = []
+    period = query.get("period", default)
+    if period not in (*PERIODS, "own"):
+        problems.append("filter.unknown_period")
+        period = default
+    since, until = span_of(default if period == "own" else period, today, speech.first_weekday)
+    if period == "own":
+        try:
+            since, until = date.fromisoformat(query["since"]), date.fromisoformat(query["until"])
+        except (KeyError, ValueError):
+            problems.append("filter.unknown_period")
+            period = default
+    if not timedelta(0) < until - since <= timedelta(days=LONGEST_DAYS):
+        problems.append("filter.wrong_span")
+        period, (since, until) = default, span_of(default, today, speech.first_weekday)
+    child = query.get("child") or None
+    if child and not _is_id(child):
+        problems.append("filter.unknown_choice")
+        child = None
+    return Filters(
+        today=today,
+        period=period,
+        since=since,
+        until=until,
+        course=query.get("course") or None,
+        class_=query.get("class") or None,
+        child=child,
+        marks={name: query[name] for name in marks if query.get(name)},
+        problems=tuple(problems),
+    )
+
+
+def _is_id(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and len(text) < 21
+
+
+def checked(filters: Filters, courses: Sequence[Choice], classes: Sequence[Choice]) -> Filters:
+    """A course or class that the viewer cannot choose is not asked for, and the page says so."""
+    wrong = {
+        "course": filters.course not in {None, *(c.value for c in courses)},
+        "class_": filters.class_ not in {None, *(c.value for c in classes)},
+    }
+    if not any(wrong.values()):
+        return filters
+    cleared = {name: None for name, is_wrong in wrong.items() if is_wrong}
+    return replace(filters, problems=(*filters.problems, "filter.unknown_choice"), **cleared)  # type: ignore[arg-type]

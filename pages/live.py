@@ -1,0 +1,69 @@
+"""Refresh through the pulse: two integers are compared, and only what is stale is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from models.ask import Watermark
+from models.desk import Desk
+
+PATIENCE_S = 60.0  # how old a card that is not live may get
+TICK_S = 0.25  # moves that come closer together are one refresh
+
+
+class Due(Protocol):
+    @property
+    def live(self) -> bool: ...
+
+
+class Pulse:
+    """Calls `refresh(everything)` when data moved: `everything` is False for the live cards only."""
+
+    def __init__(self, desk: Desk, refresh: Callable[[bool], Awaitable[None]]) -> None:
+        self._desk = desk
+        self._refresh = refresh
+        self._seen = -1
+        self._whole_at = 0.0
+        self._stop: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._seen = self._desk.watermark().number
+        self._whole_at = time.monotonic()
+        self._stop = self._desk.on_change(self._told)
+
+    def stop(self) -> None:
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+        if self._task is not None:
+            self._task.cancel()
+
+    def _told(self, mark: Watermark) -> None:
+        # The desk may tell from a thread of its own.
+        if self._loop is not None and mark.number != self._seen:
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self._stop is not None and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self._follow())
+
+    async def _follow(self) -> None:
+        """Until the page shows the newest watermark; what comes meanwhile is one more round."""
+        whole_due = False
+        while self._stop is not None and (self._seen != self._desk.watermark().number or whole_due):
+            await asyncio.sleep(TICK_S if not whole_due else self._until_whole())
+            self._seen = self._desk.watermark().number
+            whole = self._until_whole() <= 0
+            if whole:
+                self._whole_at = time.monotonic()
+            await self._refresh(whole)
+            whole_due = not whole
+
+    def _until_whole(self) -> float:
+        return max(0.0, self._whole_at + PATIENCE_S - time.monotonic())

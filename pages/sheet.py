@@ -1,0 +1,308 @@
+"""A page made of cards. The base of every page that is read rather than arranged.
+
+A subclass lists its `slots` and has one async method per slot, which asks and returns a `Card`. The
+sheet runs them all at once, off the document's lock, and sends each card as it comes; it turns errors
+into sentences, keeps the state in the URL, and asks again when data moved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar, cast
+
+import orjson
+from markupsafe import Markup
+from panel.viewable import Viewer
+
+from models.ask import Answer, Ask
+from models.errors import HeadwayError, NotFound
+from pages import about, filters, frame, tables
+from pages.cards import Card
+from pages.filters import Filters
+from pages.live import Pulse
+from pages.me import Choice, choices
+from pages.places import Visit
+from pages.stage import MOST_CARDS, Stage
+
+log = logging.getLogger(__name__)
+LONGEST_WAIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for a card, of its final size from the first moment."""
+
+    name: str  # the sheet's method that fills it
+    span: int = 12  # of twelve columns on a desktop; a phone has one
+    height: int = 120  # pixels its content will take
+    live: bool = False  # asked again whenever data moves; the others once a minute
+    bare: bool = False  # no frame around it: a greeting, a row of figures
+
+
+class Asking:
+    """One card's questions: within the page's filters, and remembered for "what is this number"."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self.filters = sheet.filters
+        self.answers: list[Answer] = []
+
+    async def __call__(
+        self,
+        *measures: str,
+        by: str | Sequence[str] = (),
+        filters: Filters | None = None,
+        within: bool = True,
+        **parts: Any,
+    ) -> Answer:
+        """Measures of the catalogue by dimensions; `within=False` asks past the page's filters."""
+        by = (by,) if isinstance(by, str) else tuple(by)
+        ask = Ask(measures=measures, by=by, **parts)
+        return await self.put(ask, filters=filters, within=within)
+
+    async def put(self, ask: Ask, filters: Filters | None = None, within: bool = True) -> Answer:
+        if within:
+            ask = (filters or self.filters).narrow(ask)
+        answer = await self._sheet.visit.desk.ask(ask)
+        self.answers.append(answer)
+        return answer
+
+    async def before(self, *measures: str, by: str | Sequence[str] = (), **parts: Any) -> Answer:
+        """The same over the span before, to compare with. Not shown in the table view."""
+        answer = await self(*measures, by=by, filters=self.filters.before, **parts)
+        self.answers.remove(answer)
+        return answer
+
+    async def names(self, learners: Sequence[int]) -> Mapping[int, str]:
+        """Display names, looked up at render and kept nowhere."""
+        return await self._sheet.visit.desk.names(learners)
+
+
+Fill = Callable[[Asking], Awaitable[Card | None]]
+
+
+class Sheet(Viewer):
+    slots: ClassVar[tuple[Slot, ...]] = ()
+    marks: ClassVar[tuple[str, ...]] = ()  # dimensions a click may narrow the page by
+    period: ClassVar[str] = "week"  # looked at when the URL names none
+
+    def __init__(self, visit: Visit) -> None:
+        super().__init__()
+        assert len(self.slots) <= MOST_CARDS, "a page this long is two pages"
+        self.visit = visit
+        self.say = visit.speech.say
+        self.courses: tuple[Choice, ...] = ()
+        self.classes: tuple[Choice, ...] = ()
+        self.cards: dict[str, Card] = {}
+        self.filters = self._read(visit.query)
+        self.stage = Stage(
+            told=self._told, names=[slot.name for slot in self.slots], state=self.filters.link()
+        )
+        self.turns: dict[str, tables.Turn] = {}
+        self._pulse = Pulse(visit.desk, self._moved)
+        self._running: set[asyncio.Task[None]] = set()
+        self._round = 0
+        self._document: Any = None
+
+    def __panel__(self) -> Any:
+        return self.stage
+
+    # What a page may change
+
+    async def prepare(self) -> None:
+        """Before the first card: what the filter bar offers. Extend it to look up more."""
+        related = await self.visit.desk.look("relations")
+        self.courses = choices(related.get("courses"), "course_id", "title")
+        self.classes = choices(related.get("classes"), "class_id", "title")
+
+    def mark_label(self, name: str, value: str) -> str:
+        """How a value of a dimension is called on screen."""
+        named = {"course_id": self.courses, "class_id": self.classes, "learner_id": self.visit.me.children}
+        return next((c.label for c in named.get(name, ()) if c.value == value), value)
+
+    @property
+    def today(self) -> date:
+        return datetime.now(self.visit.speech.zone).date()
+
+    # The life of a page
+
+    def start(self) -> None:
+        from panel import state
+
+        self._document = state.curdoc
+        self._run(self._first())
+
+    def leave(self) -> None:
+        self._pulse.stop()
+        for task in list(self._running):
+            task.cancel()
+
+    async def _first(self) -> None:
+        try:
+            await self.prepare()
+        except HeadwayError as error:
+            self._apply({slot.name: frame.problem(self.visit.speech, error) for slot in self.slots})
+            return
+        self.filters = filters.checked(self.filters, self.courses, self.classes)
+        self._pulse.start()
+        await self._fill(self.slots)
+
+    async def _fill(self, slots: Sequence[Slot]) -> None:
+        self._round += 1
+        self._later({"bar": frame.filter_bar(self)})
+        await asyncio.gather(*(self._fill_one(slot, self._round) for slot in slots))
+
+    async def _fill_one(self, slot: Slot, now: int) -> None:
+        card = await self._card(slot)
+        if now == self._round:  # else the reader has moved on
+            self._apply({slot.name: card})
+
+    async def _card(self, slot: Slot) -> Card | None:
+        asking = Asking(self)
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                card = await cast(Fill, getattr(self, slot.name))(asking)
+        except HeadwayError as error:
+            return frame.problem(self.visit.speech, error)
+        except TimeoutError:
+            return frame.slow(self.visit.speech)
+        except Exception:
+            log.exception("card %s of %s failed", slot.name, self.visit.page.path)
+            return frame.broken(self.visit.speech)
+        return replace(card, answers=card.answers or tuple(asking.answers)) if card else None
+
+    async def answers_of(self, slot: str) -> tuple[Answer, ...]:
+        """A card's answers without its page: for its file."""
+        if slot not in {one.name for one in self.slots}:
+            raise NotFound()
+        await self.prepare()
+        self.filters = filters.checked(self.filters, self.courses, self.classes)
+        asking = Asking(self)
+        card = await cast(Fill, getattr(self, slot))(asking)
+        return card.answers or tuple(asking.answers) if card else ()
+
+    # Towards the browser
+
+    def _apply(self, cards: Mapping[str, Card | None]) -> None:
+        """Sends only the cards whose text changed."""
+        news: dict[str, Any] = {}
+        for name, card in cards.items():
+            at = next(i for i, slot in enumerate(self.slots) if slot.name == name)
+            self.cards[name] = card or Card()
+            sent = _as_json(frame.card(self, self.slots[at], card), card)
+            if getattr(self.stage, f"s{at}") != sent:
+                news[f"s{at}"] = sent
+        self._later(news)
+
+    def _later(self, news: dict[str, Any]) -> None:
+        """A document is changed on its own tick only."""
+        if not news:
+            return
+        if self._document is None or self._document.session_context is None:
+            self.stage.param.update(**news)
+            return
+        self._document.add_next_tick_callback(lambda: self.stage.param.update(**news))
+
+    # From the browser
+
+    def _told(self, message: Mapping[str, Any]) -> None:
+        """Everything here was sent by a browser: checked before it is believed."""
+        heard = getattr(self, f"_hear_{message['kind']}", None)
+        if heard is not None:
+            heard(message)
+
+    def _hear_place(self, message: Mapping[str, Any]) -> None:
+        query = message.get("query")
+        if isinstance(query, dict) and len(query) < 32:
+            self.place({str(k): str(v)[:200] for k, v in query.items()})
+
+    def place(self, query: Mapping[str, str]) -> None:
+        """The URL changed: ask everything again."""
+        self.filters = filters.checked(self._read(query), self.courses, self.classes)
+        self._later({"state": self.filters.link()})
+        self._run(self._fill(self.slots))
+
+    def _hear_pick(self, message: Mapping[str, Any]) -> None:
+        mark = message.get("mark")
+        if message.get("slot") in self.cards and isinstance(mark, dict):
+            known = {str(k): str(v)[:200] for k, v in mark.items() if k in self.marks and v is not None}
+            if known:
+                self.picked(str(message["slot"]), known)
+
+    def picked(self, slot: str, mark: Mapping[str, str]) -> None:
+        """A click on a mark narrows the page; a second click on it widens it again."""
+        marks = {k: v for k, v in self.filters.marks.items() if k not in mark}
+        if any(self.filters.marks.get(k) != v for k, v in mark.items()):
+            marks.update(mark)
+        self.filters = replace(self.filters, marks=marks)
+        self._later({"state": self.filters.link()})
+        self._run(self._fill(self.slots))
+
+    def _hear_do(self, message: Mapping[str, Any]) -> None:
+        deed = getattr(self, f"do_{message.get('deed')}", None)
+        if deed is not None:
+            self._run(self._deed(deed, str(message.get("value", ""))[:500]))
+
+    async def _deed(self, deed: Callable[[str], Awaitable[Sequence[str] | None]], value: str) -> None:
+        """`do_<name>(value)` may return the names of the slots to fill again."""
+        try:
+            again = await deed(value)
+        except HeadwayError as error:
+            self._later({"said": error.detail})
+            return
+        await self._fill([slot for slot in self.slots if slot.name in (again or ())])
+
+    def _hear_open(self, message: Mapping[str, Any]) -> None:
+        name, what = str(message.get("slot")), message.get("what")
+        card = self.cards.get(name)
+        if card is None or what not in ("table", "about"):
+            return
+        body = about.table(self, card) if what == "table" else about.number(self, card)
+        self._later({"dialog": _dumped({"title": card.title, "html": body, "at": datetime.now(UTC).timestamp()})})
+
+    def _hear_table(self, message: Mapping[str, Any]) -> None:
+        name = str(message.get("slot"))
+        slot = next((s for s in self.slots if s.name == name), None)
+        if slot is not None:
+            self.turns[name] = tables.turned(self.turns.get(name, tables.Turn()), message)
+            self._run(self._again([slot]))
+
+    def _hear_again(self, message: Mapping[str, Any]) -> None:
+        self._run(self._first() if not self.courses else self._fill(self.slots))
+
+    # When data moves
+
+    async def _moved(self, everything: bool) -> None:
+        await self._again([slot for slot in self.slots if everything or slot.live])
+
+    async def _again(self, slots: Sequence[Slot]) -> None:
+        now = self._round
+        await asyncio.gather(*(self._fill_one(slot, now) for slot in slots))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        with contextlib.suppress(asyncio.CancelledError):
+            if error := task.exception():
+                log.error("page %s: %s", self.visit.page.path, type(error).__name__, exc_info=error)
+
+    def _read(self, query: Mapping[str, str]) -> Filters:
+        return filters.read_filters(query, self.today, self.visit.speech, self.period, self.marks)
+
+
+def _as_json(html: Markup, card: Card | None) -> str:
+    drawing = card.drawing if card and not card.empty else None
+    return _dumped({"html": html, "drawing": drawing.text if drawing else ""})
+
+
+def _dumped(content: dict[str, Any]) -> str:
+    return orjson.dumps({k: str(v) if isinstance(v, Markup) else v for k, v in content.items()}).decode()

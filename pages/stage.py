@@ -1,0 +1,42 @@
+"""The one component of a page: cards as text, and messages back.
+
+A page is one Bokeh model, whatever it shows: each card is a parameter that holds JSON (its HTML and
+its drawing), so that a change of one card sends that card and nothing else, and a page that
+reconnects finds its whole state in the document. `assets/headway.js` draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import param
+from panel.custom import JSComponent
+
+MOST_CARDS = 24
+_Cards: Any = type(
+    "_Cards",
+    (param.Parameterized,),
+    {f"s{i}": param.String(default="", doc=f"Card {i} as JSON.") for i in range(MOST_CARDS)},
+)
+
+Told = Callable[[Mapping[str, Any]], None]
+
+
+class Stage(JSComponent, _Cards):
+    names = param.List(default=[], item_type=str, doc="Which card stands where: the n-th is s<n>.")
+    bar = param.String(default="", doc="The filter bar's HTML.")
+    state = param.String(default="", doc="The page's state as the server knows it: a URL query.")
+    said = param.String(default="", doc="Said to a screen reader when the data moved.")
+    dialog = param.String(default="", doc="What the dialog shows, as JSON.")
+
+    _esm = "export function render(at) { return window.Headway.stage(at) }"
+
+    def __init__(self, told: Told, **params: Any) -> None:
+        super().__init__(**params)
+        self._told = told
+
+    def _handle_msg(self, data: Any) -> None:
+        if isinstance(data, dict) and isinstance(data.get("kind"), str):
+            self._told(data)
+
