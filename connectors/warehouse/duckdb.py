@@ -19,7 +19,14 @@ from connectors.warehouse.changes import compaction, rollup_changes
 from connectors.warehouse.failures import duckdb_failures, too_slow
 from connectors.warehouse.migrations import READ_VERSION, VERSION_TABLE, missing, recorded
 from connectors.warehouse.schema import quoted
-from connectors.warehouse.sql import Compiler, RollupStatements, fitted, last_of_key, same_key
+from connectors.warehouse.sql import (
+    Compiler,
+    RollupStatements,
+    fitted,
+    last_of_key,
+    rollup_statements,
+    same_key,
+)
 from models.ask import Watermark
 from models.errors import BadSettings
 from models.rollup import BATCH, Rollups
@@ -42,7 +49,6 @@ class DuckDBWarehouse:
         self._place = address
         self._rollups = rollups
         self._compiler = Compiler("duckdb")
-        self._statements: RollupStatements | None = None
         self._writing = threading.Lock()
         self._compacting = threading.Lock()
         self._mark: Watermark | None = None
@@ -164,9 +170,7 @@ class DuckDBWarehouse:
             raise BadSettings(
                 "This warehouse was opened for reading: open it with its roll-ups to change events."
             )
-        if self._statements is None:
-            self._statements = RollupStatements.of(self._rollups, self._compiler)
-        return self._statements
+        return rollup_statements(self._rollups, self.engine)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         return self._root.cursor()

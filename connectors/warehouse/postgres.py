@@ -21,7 +21,7 @@ from connectors.warehouse.copying import copy_in, copy_out
 from connectors.warehouse.failures import postgres_failures
 from connectors.warehouse.migrations import READ_VERSION, VERSION_TABLE, missing, recorded
 from connectors.warehouse.schema import columns, quoted
-from connectors.warehouse.sql import Compiler, RollupStatements, last_of_key, same_key
+from connectors.warehouse.sql import Compiler, RollupStatements, last_of_key, rollup_statements, same_key
 from models.ask import Watermark
 from models.errors import BadSettings
 from models.rollup import BATCH, Rollups
@@ -53,7 +53,6 @@ class PostgresWarehouse:
         self._address = address
         self._rollups = rollups
         self._compiler = Compiler("postgres")
-        self._statements: RollupStatements | None = None
         self._lock = threading.Lock()
         self._readers: list[Connection] = []
         self._writers: list[Connection] = []
@@ -195,9 +194,7 @@ class PostgresWarehouse:
             raise BadSettings(
                 "This warehouse was opened for reading: open it with its roll-ups to change events."
             )
-        if self._statements is None:
-            self._statements = RollupStatements.of(self._rollups, self._compiler)
-        return self._statements
+        return rollup_statements(self._rollups, self.engine)
 
     @contextmanager
     def _connection(self, idle: list[Connection], limit_s: float | None = None) -> Iterator[Connection]:

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import ibis
 import ibis.expr.types as ir
@@ -42,25 +43,28 @@ class Compiler:
                 self._known.popitem(last=False)
             return found
 
-    def text(self, expr: ir.Expr) -> str:
-        return str(ibis.to_sql(expr, dialect=self._engine))
-
     def _compiled(self, table: ir.Table) -> Statement:
         plain = table.mutate(**{n: table[n].cast("string") for n, t in table.schema().items() if t.is_uuid()})
-        return Statement(self.text(plain), plain.schema().to_pyarrow())
+        return Statement(sql_text(plain, self._engine), plain.schema().to_pyarrow())
 
 
 @dataclass(frozen=True, slots=True)
 class RollupStatements:
-    """The steps and merges of compute as SQL, compiled at the first use."""
+    """The steps and merges of compute as SQL."""
 
     steps: tuple[tuple[str, str | None, str | None], ...]  # SQL, into, kept
     merges: dict[str, str]
 
-    @classmethod
-    def of(cls, rollups: Rollups, compiler: Compiler) -> RollupStatements:
-        steps = tuple((compiler.text(s.rows), s.into, s.kept) for s in rollups.steps)
-        return cls(steps, {name: compiler.text(rows) for name, rows in rollups.merges.items()})
+
+@cache
+def rollup_statements(rollups: Rollups, engine: Engine) -> RollupStatements:
+    steps = tuple((sql_text(s.rows, engine), s.into, s.kept) for s in rollups.steps)
+    merges = {name: sql_text(rows, engine) for name, rows in rollups.merges.items()}
+    return RollupStatements(steps, merges)
+
+
+def sql_text(expr: ir.Expr, engine: Engine) -> str:
+    return str(ibis.to_sql(expr, dialect=engine))
 
 
 def same_key(left: str, right: str, key: Sequence[str]) -> str:
