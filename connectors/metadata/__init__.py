@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
 from config.roles import Roles, read_roles
+from config.settings import Settings
 from connectors.metadata.audit import Audit, AuditEntry, AuditReport, AuditRow
 from connectors.metadata.consents import Consent, Consents
 from connectors.metadata.keys import Keys, now
@@ -38,6 +39,7 @@ __all__ = [
     "Relation",
     "SessionRules",
     "Token",
+    "metadata_of",
     "open_metadata",
 ]
 
@@ -94,6 +96,21 @@ class Metadata:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def metadata_of(settings: Settings) -> Metadata:
+    """The metadata database as the settings describe it. Does not migrate."""
+    return open_metadata(
+        settings.metadata,
+        settings.secret,
+        roles=read_roles(settings.roles),
+        audit_head=settings.audit_head,
+        session_rules=SessionRules(
+            timedelta(seconds=settings.session_idle_s),
+            timedelta(seconds=settings.session_limit_s),
+            settings.sessions_per_person,
+        ),
+    )
 
 
 def open_metadata(

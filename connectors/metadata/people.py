@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.metadata.forgetting import forget
@@ -111,6 +111,23 @@ class People:
         with self._store.read() as connection:
             rows = connection.execute(query).all()
             roles = _roles(connection)
+        return [self._person(row, roles) for row in rows]
+
+    def some_of_each_role(self, organisation_id: int, most: int) -> list[Person]:
+        """Those who were added first."""
+        place = func.row_number().over(
+            partition_by=MEMBERSHIPS.c.role, order_by=(PEOPLE.c.created_at, PEOPLE.c.id)
+        )
+        ranked = (
+            select(MEMBERSHIPS.c.person_id, MEMBERSHIPS.c.role, place.label("place"))
+            .join_from(MEMBERSHIPS, PEOPLE, PEOPLE.c.id == MEMBERSHIPS.c.person_id)
+            .where(PEOPLE.c.organisation_id == organisation_id, role_holds(now().date()))
+            .subquery()
+        )
+        query = _WITH_KEY.join(ranked, ranked.c.person_id == PEOPLE.c.id).where(ranked.c.place <= most)
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(PEOPLE.c.created_at, PEOPLE.c.id)).all()
+            roles = {row.id: _roles(connection, row.id).get(row.id, ()) for row in rows}
         return [self._person(row, roles) for row in rows]
 
     def _one(self, condition: ColumnElement[bool]) -> Person | None:
