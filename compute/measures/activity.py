@@ -68,6 +68,18 @@ MEASURES = (
         per=_DAYS,
         first=lambda t: {"events": t.events.sum()},
     ),
+    Measure(
+        "last_active",
+        "The newest day with an event.",
+        "date",
+        "neither",
+        lambda t: t.day.max(where=t.events > 0),
+        ("day", "events"),
+        ("events",),
+        ((), ("course_id",), ("region",)),
+        "day",
+        "activity",
+    ),
     _count("events", "Everything that learners did and that was stored.", "events", "neither"),
     Measure(
         "events_per_learner",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis.expr.types as ir
 
 from compute.measures.measure import Better, Measure, ratio, share, total
@@ -12,9 +14,13 @@ _CENTS = 0.01
 
 
 def _money(
-    name: str, meaning: str, value: object, needs: tuple[str, ...], better: Better, **more: bool
+    name: str,
+    meaning: str,
+    value: Callable[[ir.Table], ir.Value],
+    needs: tuple[str, ...],
+    better: Better,
+    counts: bool = False,
 ) -> Measure:
-    assert callable(value)
     return Measure(
         name=name,
         meaning=meaning,

@@ -73,7 +73,7 @@ MEASURES = (
         "median_score",
         "The score that half of the results reach.",
         lambda t: t.each_score.median(),
-        "score",
+        "each_score",
         "scores",
     ),
     Measure(
