@@ -26,6 +26,12 @@ class BadQuestion(HeadwayError):
     code, status, exit_code = "bad-question", 400, 2
 
 
+class NotAcceptable(HeadwayError):
+    """No form that was asked for is one that Headway answers in."""
+
+    code, status, exit_code = "not-acceptable", 406, 2
+
+
 class NotSignedIn(HeadwayError):
     code, status, exit_code = "not-signed-in", 401, 3
 
@@ -59,6 +65,12 @@ class Unavailable(HeadwayError):
 
 class BadSettings(HeadwayError):
     code, status, exit_code = "bad-settings", 500, 7
+
+
+class AlreadyThere(HeadwayError):
+    """Something would be overwritten that nobody said may go."""
+
+    code, status, exit_code = "already-there", 409, 9
 
 
 class NewerSchema(HeadwayError):

@@ -26,5 +26,6 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("migrate", "app.commands.migrate", "Bring both databases to this program's schema."),
     Command("test", "app.commands.test", "Run every check: style, types, tests, browser."),
-    Command("ui", "app.commands.ui", "Run the ui process alone, beside a running core."),
+    Command("core", "app.commands.parts", "Run core alone: databases, API, ingest, desk.", "core"),
+    Command("ui", "app.commands.parts", "Run the ui process alone, beside a running core.", "ui"),
 )

@@ -1,0 +1,29 @@
+"""The processes by themselves: what `demo` and `serve` start, and what a cluster runs apart."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from config.settings import read_settings
+
+_WATCHED = click.option("--watched", is_flag=True, hidden=True, help="End when the starter ends.")
+
+
+@click.command(short_help="Run core alone: databases, API, ingest, desk.")
+@_WATCHED
+def core(watched: bool) -> int:
+    """Run core alone, with the settings of the environment."""
+    from app.running import run_core
+
+    return run_core(read_settings(os.environ, process="core"), watched)
+
+
+@click.command(short_help="Run the ui process alone, beside a running core.")
+@_WATCHED
+def ui(watched: bool) -> int:
+    """Run the pages alone. They reach core over HEADWAY_SOCKET and hold no data of their own."""
+    from app.running import run_ui
+
+    return run_ui(read_settings(os.environ, process="ui"), watched)

@@ -1,0 +1,99 @@
+"""What a core process holds, opened step by step: databases, door, pulse, socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.door import Door
+from app.local import LocalDoorway
+from app.metrics import Metrics
+from app.pulse import Pulse
+from app.socket import DeskSocket
+from compute.rollups import DELTAS
+from config.settings import Settings
+from connectors.metadata import Metadata, metadata_of
+from connectors.warehouse import Warehouse, open_warehouse
+from models.errors import Unavailable
+
+log = logging.getLogger("headway.core")
+T = TypeVar("T")
+_LONGEST_WAIT_S = 5.0
+
+
+class Core:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.why_not: str | None = "Headway is starting."
+        self._door: Door | None = None
+        self._doorway: LocalDoorway | None = None
+        self._pulse: Pulse | None = None
+        self._socket: DeskSocket | None = None
+
+    @property
+    def door(self) -> Door:
+        if self._door is None:
+            raise Unavailable(self.why_not or "Headway is starting.")
+        return self._door
+
+    @property
+    def doorway(self) -> LocalDoorway:
+        if self._doorway is None:
+            raise Unavailable(self.why_not or "Headway is starting.")
+        return self._doorway
+
+    def not_ready(self) -> str | None:
+        """One sentence while questions cannot be answered."""
+        return self.why_not or (self._pulse.failure if self._pulse else None)
+
+    async def open(self) -> None:
+        """Waits for a Postgres that is away; a file that cannot be opened ends the process."""
+        metadata = await self._patiently(self._open_metadata, self.settings.metadata)
+        warehouse = await self._patiently(self._open_warehouse, self.settings.warehouse)
+        self._door = door = Door(warehouse, metadata, self.settings, self.metrics)
+        self._doorway = LocalDoorway(door)
+        self._pulse = Pulse(door)
+        self._pulse.start()
+        self._socket = DeskSocket(self._doorway, self.settings.socket)
+        await self._socket.start()
+        self.why_not = None
+        log.info("core is ready")
+
+    def _open_metadata(self) -> Metadata:
+        metadata = metadata_of(self.settings)
+        metadata.migrate()
+        return metadata
+
+    def _open_warehouse(self) -> Warehouse:
+        limits = {"memory_mib": self.settings.memory_mib, "threads": self.settings.threads}
+        warehouse = open_warehouse(self.settings.warehouse, DELTAS, **limits)
+        warehouse.migrate()
+        return warehouse
+
+    async def _patiently(self, open_it: Callable[[], T], address: str) -> T:
+        wait_s = 0.25
+        while True:
+            try:
+                return await asyncio.to_thread(open_it)
+            except Unavailable as away:
+                if "://" not in address:
+                    raise
+                self.why_not = away.detail
+                log.warning("waiting: %s", away.detail)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    async def close(self) -> None:
+        self.why_not = "Headway is stopping."
+        if self._socket is not None:
+            await self._socket.close()
+        if self._pulse is not None:
+            await self._pulse.stop()
+        if self._door is not None:
+            self._door.close()
+            await asyncio.to_thread(self._door.warehouse.close)
+            self._door.metadata.close()
+

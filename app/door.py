@@ -1,0 +1,185 @@
+"""What all desks of one core share: the databases, the threads, the answers kept."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pyarrow as pa
+
+from app.metrics import Metrics
+from app.shelf import Flights, Shelf
+from app.telling import Telling
+from compute.disclosure import cells, protect
+from compute.plan import Plan, is_help
+from compute.questions import Question
+from compute.scoping import Tables
+from config.settings import Settings
+from connectors.metadata import AuditEntry, Metadata
+from connectors.warehouse import Warehouse
+from models.ask import Answer, Ask, Watermark
+from models.errors import TooMany
+from models.scope import Scope, Viewer
+
+T = TypeVar("T")
+MOST_WAITING = 500  # questions in the queue before more are refused
+MOST_PLANS = 2000
+THREADS = 4
+
+
+class Door:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        metadata: Metadata,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.warehouse = warehouse
+        self.metadata = metadata
+        self.settings = settings
+        self.clock = clock
+        self.metrics = metrics
+        self.shelf = Shelf(settings.cache_mib << 20)
+        self.telling = Telling()
+        self._flights = Flights()
+        self._plans: OrderedDict[tuple[Ask, Scope], Plan] = OrderedDict()
+        self._zones: dict[int, ZoneInfo] = {}
+        # A look-up of a session must never wait behind a heavy question.
+        self._heavy = ThreadPoolExecutor(THREADS, thread_name_prefix="ask")
+        self._light = ThreadPoolExecutor(THREADS, thread_name_prefix="look")
+        self._waiting = 0
+        self._newest = warehouse.watermark()
+
+    def close(self) -> None:
+        self._heavy.shutdown(cancel_futures=True)
+        self._light.shutdown(cancel_futures=True)
+
+    async def light(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._light, work, *args)
+
+    async def heavy(self, work: Callable[..., T], *args: Any) -> T:
+        if self._waiting >= MOST_WAITING:
+            raise TooMany("Too many questions are waiting. Try again in a few seconds.", retry_after_s=3)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._heavy, work, *args)
+        finally:
+            self._waiting -= 1
+
+    # Who asks
+
+    def today(self, organisation_id: int) -> date:
+        """The school's own day."""
+        zone = self._zones.get(organisation_id)
+        if zone is None:
+            zone = ZoneInfo(self.metadata.organisations.get(organisation_id).zone)
+            self._zones[organisation_id] = zone
+        return self.clock().astimezone(zone).date()
+
+    def scope(self, viewer: Viewer) -> Scope:
+        return self.metadata.scope_of(viewer, self.today(viewer.organisation_id))
+
+    # Answers
+
+    async def answer(self, question: Question, ask: Ask, scope: Scope) -> Answer:
+        """From the shelf, from whoever is computing it already, or from the warehouse."""
+        mark = await self.light(self.warehouse.watermark)
+        freshness = question.freshness
+        kept = self.shelf.get((ask, scope), mark.number, freshness)
+        if kept is not None:
+            return kept
+        exact = mark.number if freshness == "live" else 0
+        key = (ask, scope, exact)
+        return await self._flights.share(key, lambda: self._compute(question, ask, scope, mark))
+
+    async def _compute(self, question: Question, ask: Ask, scope: Scope, mark: Watermark) -> Answer:
+        answer = await self.heavy(self._fetch, question, ask, scope, mark)
+        self.shelf.put((ask, scope), answer)
+        self.metrics.kept_answers.set(self.shelf.bytes)
+        return answer
+
+    def _fetch(self, question: Question, ask: Ask, scope: Scope, mark: Watermark) -> Answer:
+        plan = self._plan(question, ask, scope)
+        canon = [self._joined(self._plan(question, cell.ask, scope)) for cell in cells(ask, scope)]
+        protected = protect(self._joined(plan), ask, scope, canon)
+        table = plan.finish(protected.table)
+        table = table.drop_columns([name for name in table.column_names if is_help(name)])
+        return Answer(
+            ask=ask,
+            table=table,
+            columns=plan.columns,
+            as_of=mark.at,
+            watermark=mark.number,
+            key=_key(ask, scope, mark),
+            source=plan.source,
+            suppressed=protected.suppressed,
+            notes=protected.notes,
+        )
+
+    def _joined(self, plan: Plan) -> pa.Table:
+        limit_s = self.settings.query_limit_s
+        return plan.join(tuple(self.warehouse.fetch(part, limit_s=limit_s) for part in plan.parts))
+
+    def _plan(self, question: Question, ask: Ask, scope: Scope) -> Plan:
+        """Planning and compiling cost more than most answers, so they are done once."""
+        key = (ask, scope)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = question.plan(ask, Tables(scope, ask.audience))
+            while len(self._plans) > MOST_PLANS:
+                self._plans.popitem(last=False)
+        return plan
+
+    # Names
+
+    def inside(self, scope: Scope, learners: Iterable[int]) -> list[int]:
+        """Those of the learners whom the scope holds."""
+        asked = sorted(set(learners))
+        if not scope.sees_names or not asked:
+            return []
+        if scope.rows in ("own", "linked"):
+            return [learner for learner in asked if learner in scope.learners]
+        held = Tables(scope)["learner"]
+        found = self.warehouse.fetch(held.filter(held.learner_id.isin(asked)).select("learner_id"))
+        return sorted(found.column("learner_id").to_pylist())
+
+    def names_of(self, viewer: Viewer, scope: Scope, inside: Sequence[int], why: str) -> dict[int, str]:
+        """Names of learners known to be inside the scope; written down before they are told."""
+        if not scope.sees_names:
+            return {}
+        found = self.metadata.people.names(viewer.organisation_id, inside)
+        self.note(viewer, "read names", tuple(found) if scope.rows != "own" else (), why)
+        return found
+
+    def note(self, viewer: Viewer, what: str, whose: Sequence[int], why: str) -> None:
+        """One audit row a learner; on disk when it returns."""
+        self.metadata.audit.write_many(
+            [
+                AuditEntry(viewer.person_id, what, str(learner), why, viewer.organisation_id)
+                for learner in whose
+            ]
+        )
+
+    # Change
+
+    def watermark(self) -> Watermark:
+        return self._newest
+
+    def moved(self, to: Watermark) -> None:
+        if to.number != self._newest.number:
+            self._newest = to
+            self.telling.tell(to)
+
+
+def _key(ask: Ask, scope: Scope, mark: Watermark) -> str:
+    said = msgspec.json.encode((ask, scope, mark.number))
+    return hashlib.blake2b(said, digest_size=16).hexdigest()

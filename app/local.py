@@ -1,0 +1,42 @@
+"""The doorway inside core: signing in and out, and the desk behind a session's secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.desk import LocalDesk
+from app.door import Door
+from app.doorway import Persona
+from app.signin import SignIn
+from models.ask import Watermark
+
+
+class LocalDoorway:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._sign_in = SignIn(door.metadata, door.settings)
+
+    async def desk(self, secret: str) -> LocalDesk | None:
+        viewer = await self._door.light(self._door.metadata.sessions.viewer, secret)
+        return None if viewer is None else LocalDesk(self._door, viewer, secret)
+
+    async def sign_in(self, login: str, password: str, address: str) -> str:
+        return await self._door.light(self._sign_in.sign_in, login, password, address)
+
+    async def become(self, login: str) -> str:
+        return await self._door.light(self._sign_in.sign_in_as, login)
+
+    async def sign_out(self, secret: str) -> None:
+        await self._door.light(self._sign_in.sign_out, secret)
+
+    async def personas(self) -> list[Persona]:
+        return await self._door.light(self._sign_in.personas)
+
+    async def ready(self) -> str | None:
+        return None
+
+    def watermark(self) -> Watermark:
+        return self._door.watermark()
+
+    def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
+        return self._door.telling.on_change(told)

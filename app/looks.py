@@ -1,0 +1,131 @@
+"""What a desk tells that is not a question of the catalogue: oneself, the catalogue, one's relations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from compute.dimensions import DIMENSION
+from compute.measures import MEASURES
+from compute.measures.measure import Measure
+from compute.scoping import Tables
+from models.scope import Scope, Viewer
+
+if TYPE_CHECKING:
+    from app.door import Door
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who looks or does something, with the scope of this moment."""
+
+    door: Door
+    viewer: Viewer
+    scope: Scope
+    secret: str | None  # of the session, where there is one
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    meaning: str
+    run: Callable[..., Any]
+    action: str = ""  # "" is open to everybody who is signed in
+
+
+def me(caller: Caller) -> Row:
+    """Oneself: name, role, school, children, own saved settings."""
+    metadata, viewer = caller.door.metadata, caller.viewer
+    person = metadata.people.get(viewer.person_id)
+    school = metadata.organisations.get(viewer.organisation_id)
+    own = caller.scope.learners if caller.scope.rows == "own" else ()
+    return {
+        "person_id": viewer.person_id,
+        "name": person.name if person else "",
+        "role": viewer.role,
+        "role_title": metadata.roles[viewer.role].title,
+        "actions": sorted(viewer.actions),
+        "locale": (person.locale if person else None) or school.locale,
+        "zone": school.zone,
+        "today": caller.scope.on,
+        "organisation": {
+            "id": school.id,
+            "name": school.name,
+            "zone": school.zone,
+            "locale": school.locale,
+            "country": school.country,
+            "currency": school.currency,
+        },
+        "learner_id": str(own[0]) if own else None,
+        "children": _children(caller),
+        "sees_rows": caller.scope.sees_rows,
+        "sees_names": caller.scope.sees_names,
+    }
+
+
+def _children(caller: Caller) -> list[Row]:
+    if caller.scope.rows != "linked":
+        return []
+    names = caller.door.names_of(caller.viewer, caller.scope, caller.scope.learners, "looking after a child")
+    return [{"learner_id": str(i), "name": names.get(i, "")} for i in caller.scope.learners]
+
+
+def relations(caller: Caller) -> Row:
+    """The classes and courses that the asker may narrow a question to."""
+    tables = Tables(caller.scope)
+    classes, courses = tables["class"], tables["course"]
+    if caller.scope.rows == "taught":
+        courses = courses.semi_join(classes, "course_id")
+    elif caller.scope.rows in ("own", "linked", "sponsored"):
+        courses = courses.semi_join(tables["learner_course_day"], "course_id")
+        classes = classes.semi_join(tables["class_member"], "class_id")
+    fetch = caller.door.warehouse.fetch
+    named = classes.select("class_id", "title", "course_id").order_by("title", "class_id")
+    taken = courses.select("course_id", "title", "subject").order_by("title", "course_id")
+    return {
+        "classes": fetch(named).to_pylist(),
+        "courses": fetch(taken).to_pylist(),
+        "children": _children(caller),
+    }
+
+
+def catalogue(caller: Caller) -> Row:
+    """Every measure and dimension that the asker may use, in words."""
+    roles = caller.door.metadata.roles.by_name.values()
+
+    def told(measure: Measure) -> Row:
+        return {
+            "name": measure.name,
+            "meaning": measure.meaning,
+            "unit": measure.unit,
+            "better": measure.better,
+            "freshness": measure.freshness,
+            "grain": measure.grain,
+            "subject": measure.subject,
+            "usual": [list(by) for by in measure.usual],
+            "roles": [r.name for r in roles if r.rows in measure.scopes and "ask-measures" in r.actions],
+        }
+
+    return {
+        "measures": [told(m) for m in MEASURES if caller.scope.rows in m.scopes],
+        "dimensions": [
+            {"name": d.name, "meaning": d.meaning, "kind": d.kind, "label": d.label is not None}
+            for d in DIMENSION.values()
+            if d.name != "learner_id" or caller.scope.sees_rows
+        ],
+    }
+
+
+def settings(caller: Caller) -> Row:
+    """What the asker saved for themselves."""
+    return dict(caller.door.metadata.settings.all(caller.viewer.person_id))
+
+
+LOOKS: dict[str, Look] = {
+    "me": Look("Oneself: name, role, school, children.", me),
+    "catalogue": Look("Measures and dimensions that the asker may use.", catalogue, "ask-measures"),
+    "relations": Look("Classes, courses and children that the asker may narrow a question to.", relations),
+    "settings": Look("What the asker saved for themselves.", settings, "own-preferences"),
+}

@@ -1,0 +1,77 @@
+"""One task a process: tells that data moved, and tidies the warehouse while nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import UTC, datetime
+
+from app.door import Door
+from models.errors import HeadwayError
+
+log = logging.getLogger("headway.pulse")
+BEAT_S = 0.25  # how often listeners may hear of a change
+IDLE_S = 5.0  # without a commit before tidying begins
+TIDY_AT_LEAST_S = 300.0  # a school that never rests is tidied all the same
+
+
+class Pulse:
+    def __init__(self, door: Door, beat_s: float = BEAT_S, idle_s: float = IDLE_S) -> None:
+        self._door = door
+        self._beat_s = beat_s
+        self._idle_s = idle_s
+        self._task: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
+        self._tidied = door.watermark().number
+        self._tidied_at = self._moved_at = 0.0
+        self.failure: str | None = None
+
+    def start(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._tidied_at = self._moved_at = now
+        self._task = asyncio.ensure_future(self._beat())
+
+    async def stop(self) -> None:
+        for task in (self._task, self._tidying):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._look()
+                self.failure = None
+            except HeadwayError as error:
+                if self.failure is None:
+                    log.warning("the warehouse does not answer: %s", error.detail)
+                self.failure = error.detail
+            await asyncio.sleep(self._beat_s)
+
+    async def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        mark = await self._door.light(self._door.warehouse.watermark)
+        if mark.number != self._door.watermark().number:
+            self._moved_at = now
+            self._door.moved(mark)
+        self._door.metrics.watermark.set(mark.number)
+        self._door.metrics.watermark_age.set((datetime.now(UTC) - mark.at).total_seconds())
+        if self._is_time_to_tidy(now, mark.number):
+            self._tidied_at = now
+            self._tidied = mark.number
+            self._tidying = asyncio.ensure_future(self._tidy())
+
+    def _is_time_to_tidy(self, now: float, number: int) -> bool:
+        if number == self._tidied or (self._tidying is not None and not self._tidying.done()):
+            return False
+        return now - self._moved_at >= self._idle_s or now - self._tidied_at >= TIDY_AT_LEAST_S
+
+    async def _tidy(self) -> None:
+        try:
+            gone = await asyncio.to_thread(self._door.warehouse.compact)
+            await asyncio.to_thread(self._door.warehouse.checkpoint)
+            self._door.metrics.compacted.inc(gone)
+        except HeadwayError as error:
+            log.warning("tidying failed: %s", error.detail)

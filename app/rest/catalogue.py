@@ -1,0 +1,75 @@
+"""What may be asked: measures, dimensions, and who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from app.rest.answers import JSON, success
+from app.rest.reach import desk_of
+from models.ask import ColumnMeaning
+from models.errors import unknown
+
+router = APIRouter(prefix="/api/v1")
+_OF_MEASURES = (
+    ("name", "The name by which it is asked for."),
+    ("meaning", "What it counts, in one sentence."),
+    ("unit", "Its unit."),
+    ("better", "Which way is good: up, down, neither."),
+    ("freshness", "live, near (a minute) or batch (an hour)."),
+    ("grain", "What one of it is."),
+    ("subject", "The subject it belongs to."),
+    ("usual", "The dimensions it is mostly asked by."),
+    ("roles", "The roles that may ask for it."),
+)
+_OF_DIMENSIONS = (
+    ("name", "The name by which it is asked for."),
+    ("meaning", "What it stands for."),
+    ("kind", "string, int or date."),
+    ("label", "Does labels=1 add a title?"),
+)
+_OF_ME = (
+    ("role", "The role in which you ask."),
+    ("actions", "What you may do."),
+    ("organisation", "Your school."),
+    ("zone", "The zone of its days."),
+)
+
+
+@router.get("/measures", summary="Every measure you may ask for.", response_class=Response)
+async def get_measures(request: Request) -> Response:
+    told = await desk_of(request).look("catalogue")
+    return _listed(request, "measures", _OF_MEASURES, told["measures"])
+
+
+@router.get("/dimensions", summary="Every dimension you may ask by.", response_class=Response)
+async def get_dimensions(request: Request) -> Response:
+    told = await desk_of(request).look("catalogue")
+    return _listed(request, "dimensions", _OF_DIMENSIONS, told["dimensions"])
+
+
+@router.get("/me", summary="In which role and school you ask.", response_class=Response)
+async def get_me(request: Request) -> Response:
+    viewer = request.state.viewer
+    told = await desk_of(request).look("me")
+    school = told["organisation"]
+    row = {
+        "role": viewer.role,
+        "actions": told["actions"],
+        "organisation": school["name"],
+        "zone": told["zone"],
+    }
+    return _listed(request, "me", _OF_ME, [row])
+
+
+def _listed(
+    request: Request, question: str, columns: Sequence[tuple[str, str]], rows: list[dict[str, Any]]
+) -> Response:
+    for name in request.query_params:
+        raise unknown("parameter", name, ())
+    meanings = [ColumnMeaning(name, "detail", "", meaning) for name, meaning in columns]
+    as_of = desk_of(request).watermark().at
+    return Response(orjson.dumps(success(meanings, rows, as_of, question), default=str), media_type=JSON)
