@@ -373,6 +373,27 @@ SCHOOL_DAY = Table(
     (_ORG, _DAY, _text("kind", among=("term", "weekend", "holiday")), _text("label", True)),
 )
 
+# What the way in could not accept, without personal data: ids are pseudonyms, texts are cleaned.
+DEAD_LETTER = Table(
+    "dead_letter",
+    "state",
+    ("organisation_id", "letter_id"),
+    (
+        _ORG,
+        _text("letter_id"),
+        Column("kept_at", _TIME),
+        _text("kind", among=("refused", "quarantined")),
+        _text("status", among=("waiting", "replayed", "repeated")),  # repeated: stored by now all the same
+        _text("source"),
+        _text("code"),
+        _text("detail"),
+        _text("event_type", True),
+        _text("event_id", True),
+        Column("learner_id", "int64", True),
+        _text("body", True),  # JSON, ready to be sent again
+    ),
+)
+
 ROLLUPS = (LEARNER_DAY, LEARNER_COURSE_DAY, COURSE_DAY, VIDEO_BUCKET_DAY, LEARNER_NOW, SESSIONS)
 DIMENSION_TABLES = (
     ORGANISATION,
@@ -390,5 +411,5 @@ DIMENSION_TABLES = (
     TRAINER,
     SCHOOL_DAY,
 )
-TABLES = (EVENTS, *ROLLUPS, *DIMENSION_TABLES)
+TABLES = (EVENTS, *ROLLUPS, *DIMENSION_TABLES, DEAD_LETTER)
 TABLE = {table.name: table for table in TABLES}

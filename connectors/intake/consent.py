@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from connectors.intake.times import Micros
 
-NO_BASIS = "no-lawful-basis"
-NO_GUARDIAN = "no-guardian-consent"
 FOREVER = 2**63 - 1
 _FRESH_LIMIT = 2000
 Standing = Literal["lawful", "no-lawful-basis", "no-guardian-consent"]
@@ -106,7 +104,7 @@ class Lawfulness:
             return np.zeros(len(learners), np.bool_)
         places = np.searchsorted(self._learners, learners).clip(max=len(self._learners) - 1)
         inside = (self._since[places] <= at) & (at < self._until[places])
-        return inside & (self._learners[places] == learners)
+        return np.asarray(inside & (self._learners[places] == learners))
 
     def standing(self, learner_id: int, at: int) -> Standing:
         own = guarded = False
@@ -120,7 +118,7 @@ class Lawfulness:
                 own |= step.basis != "guardian-consent"
         if guarded or (own and self.is_of_age(learner_id, at)):
             return "lawful"
-        return NO_BASIS if self.is_of_age(learner_id, at) else NO_GUARDIAN
+        return "no-lawful-basis" if self.is_of_age(learner_id, at) else "no-guardian-consent"
 
     def is_of_age(self, learner_id: int, at: int) -> bool:
         return at >= self._of_age.get(learner_id, -FOREVER)

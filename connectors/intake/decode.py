@@ -65,7 +65,7 @@ def decode(body: bytes, form: Form = "json", limits: Limits = LIMITS) -> Decoded
         raise Unreadable("The body is empty; send a JSON array, an object or one object a line.")
     if b"\\u0000" not in body:
         try:
-            events = _MANY.decode_lines(body) if form == "ndjson" else _array(body)
+            events = _ONE.decode_lines(body) if form == "ndjson" else _array(body)
         except Broken:
             pass
         else:

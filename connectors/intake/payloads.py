@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -164,8 +165,8 @@ def _type(f: PayloadField) -> Any:
         case "int":
             return Annotated[int, msgspec.Meta(ge=_whole(f.low, -(2**63)), le=_whole(f.high, 2**63 - 1))]
         case "float":
-            limits = {k: v for k, v in (("ge", f.low), ("le", f.high)) if v is not None}
-            return Annotated[float, msgspec.Meta(**limits)] if limits else float
+            low, high = -math.inf if f.low is None else f.low, math.inf if f.high is None else f.high
+            return Annotated[float, msgspec.Meta(ge=low, le=high)]
         case "bool":
             return bool
         case "object":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from connectors.intake import numbers
 
@@ -20,10 +21,12 @@ WORDS_TOO = frozenset(
     christian dean drew earl frank gene guy jack jean joy ken lance mike nick pat pearl penny ray rob robin
     rod ruby sandy sky sue ted tom tony trip victor violet ivy iris jade jasmine lily olive paris dawn eve
     noble major marina melody mercy mini case day love lesson graph sine sun star
-    """.split()
+    """.split()  # noqa: SIM905 - a list of words is read as words
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_WORTH_A_LOOK = re.compile(r"[0-9@]|::|[ſs]tr|[Rr]oad|[Ll]ane|[Aa]venue")
+# What no kind but a name can do without: an @, six digits, the dots or colons of an IP, a house number.
+_WORTH_A_LOOK = re.compile(r"@|(?:\d\D*){6}|\d\.\d+\.\d+\.\d|:.*:|\d [A-Z]|[a-zß.] ?\d")
+_SHORT = 80
 
 
 def _digits(text: str) -> str:
@@ -35,6 +38,9 @@ class Kind:
     name: str
     pattern: re.Pattern[str]
     holds: Callable[[str], bool] = lambda text: True
+
+    def replaced(self, match: re.Match[str]) -> str:
+        return f"[{self.name}]" if self.holds(match[0]) else match[0]
 
 
 def _kind(name: str, pattern: str, holds: Callable[[str], bool] | None = None, flags: int = 0) -> Kind:
@@ -103,11 +109,16 @@ class Finder:
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._parts = frozenset(part for name in names for part in _parts(name))
+        self._clean_short = lru_cache(16_384)(self._clean)
 
     def clean(self, text: str) -> str:
+        """Short texts, such as paths, come again and again: they are remembered."""
+        return self._clean_short(text) if len(text) <= _SHORT else self._clean(text)
+
+    def _clean(self, text: str) -> str:
         if _WORTH_A_LOOK.search(text):
             for kind in KINDS:
-                text = kind.pattern.sub(lambda m, k=kind: f"[{k.name}]" if k.holds(m[0]) else m[0], text)
+                text = kind.pattern.sub(kind.replaced, text)
         return self._without_names(text) if self._parts else text
 
     def _without_names(self, text: str) -> str:

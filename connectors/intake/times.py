@@ -25,7 +25,7 @@ def read_times(texts: pa.Array) -> tuple[Micros, npt.NDArray[np.bool_]]:
     try:
         return _micros(texts.cast(_UTC_NS)), np.ones(len(texts), dtype=np.bool_)
     except pa.ArrowInvalid:
-        read = [_read_time(text) for text in texts.to_pylist()]
+        read = [read_time(text) for text in texts.to_pylist()]
     known = np.array([moment is not None for moment in read], dtype=np.bool_)
     return np.array([moment or 0 for moment in read], dtype=np.int64), known
 
@@ -34,7 +34,7 @@ def _micros(times: pa.Array) -> Micros:
     return np.asarray(times.cast(pa.int64())) // 1000
 
 
-def _read_time(text: str) -> int | None:
+def read_time(text: str) -> int | None:
     """What Arrow's fast reader refuses may be written more freely, or be nonsense."""
     try:
         moment = datetime.fromisoformat(text)

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.warehouse.schema import Engine, first_tables
+from connectors.warehouse.schema import Engine, create, first_tables
 from models.errors import NewerSchema
+from models.tables import DEAD_LETTER
 
 VERSION_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL, why VARCHAR NOT NULL)"
 READ_VERSION = "SELECT coalesce(max(version), 0) FROM schema_version"
@@ -21,7 +22,10 @@ class Migration:
 
 # The version of a schema is how many of these it has seen. A new table is
 # `Migration("why", lambda engine: create(engine, TABLE))`.
-MIGRATIONS: tuple[Migration, ...] = (Migration("the first tables", first_tables),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("the first tables", first_tables),
+    Migration("dead letters", lambda engine: create(engine, DEAD_LETTER)),
+)
 
 
 def missing(version: int) -> tuple[tuple[int, Migration], ...]:

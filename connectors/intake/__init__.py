@@ -1,0 +1,1 @@
+"""The one way in: decode, check, admit, store once, answer."""

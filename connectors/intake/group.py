@@ -1,0 +1,205 @@
+"""All that is committed together: submissions in, one batch for the warehouse, an outcome for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.intake.admission import KnownIds, admit
+from connectors.intake.counters import Counters
+from connectors.intake.envelope import Replayed
+from connectors.intake.eventids import Words
+from connectors.intake.gatekeeper import SCHEMA, Checked, Event, Gatekeeper
+from connectors.intake.letters import Letter, refused_letter
+from connectors.intake.postbox import Postbox
+from connectors.intake.quarantine import Quarantine
+from connectors.intake.school import School
+from connectors.intake.schools import Schools
+from connectors.intake.submission import Outcome, Submission
+from connectors.metadata import Consent
+from connectors.warehouse import Appended
+from connectors.warehouse.deadletters import as_table
+from models.event import Rejected
+
+ACCEPTED, DUPLICATE, QUARANTINED, REJECTED = range(4)
+Statuses = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    table: pa.Table
+    prints: Words
+    letters: pa.Table
+    offsets: Mapping[str, str]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (len(self.table) or len(self.letters) or self.offsets)
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """The submissions of one organisation and one source, as one list of events."""
+
+    school: School
+    source: str
+    submissions: list[Submission]
+    events: list[Event]
+    starts: list[int]
+    status: Statuses
+    why: dict[int, tuple[str, str]] = field(default_factory=dict)  # place -> code, detail
+    stored: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    consents: list[Consent] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, school: School, submissions: list[Submission]) -> Part:
+        events = [event for submission in submissions for event in submission.events]
+        starts = np.cumsum([0, *(len(s.events) for s in submissions)]).tolist()
+        return cls(
+            school, submissions[0].source, submissions, events, starts, np.zeros(len(events), np.uint8)
+        )
+
+    def received(self) -> npt.NDArray[np.int64]:
+        times = np.array([s.received for s in self.submissions], np.int64)
+        return np.repeat(times, np.diff(self.starts))
+
+    def refuse(self, why: Mapping[int, tuple[str, str]]) -> None:
+        self.why.update(why)
+        self.status[list(why)] = REJECTED
+
+
+class Group:
+    def __init__(
+        self,
+        keeper: Gatekeeper,
+        schools: Schools,
+        ids: KnownIds,
+        counters: Counters,
+        postbox: Postbox,
+        quarantine: Quarantine,
+    ) -> None:
+        self._keeper, self._schools, self._ids, self._counters = keeper, schools, ids, counters
+        self._postbox, self._quarantine = postbox, quarantine
+        self._parts: list[Part] = []
+        self._taken: Sequence[Submission] = ()
+        self.watermark = 0
+
+    def check(self, taken: Sequence[Submission]) -> Batch:
+        self._taken = taken
+        buckets: dict[tuple[int, str, bool], list[Submission]] = {}
+        for submission in taken:
+            replayed = bool(submission.events) and isinstance(submission.events[0], Replayed)
+            buckets.setdefault((submission.organisation_id, submission.source, replayed), []).append(
+                submission
+            )
+        checked = []
+        for (organisation_id, _, _), submissions in buckets.items():
+            part = Part.of(self._schools.get(organisation_id), submissions)
+            self._parts.append(part)
+            checked.append(self._check_part(part))
+        table = pa.concat_tables([table for table, _ in checked]) if checked else SCHEMA.empty_table()
+        prints = np.concatenate([p for _, p in checked]) if checked else np.empty(0, np.uint64)
+        offsets = {k: v for submission in taken for k, v in submission.offsets.items()}
+        return Batch(table, prints, as_table(self._letters()), offsets)
+
+    def _check_part(self, part: Part) -> tuple[pa.Table, Words]:
+        checked = self._keeper.check(part.school, part.events, part.received(), part.source)
+        part.refuse(checked.wrong)
+        admitted = admit(part.school, checked, self._ids)
+        part.consents = admitted.consents
+        part.status[checked.places[~admitted.fresh]] = DUPLICATE
+        part.refuse({int(checked.places[row]): why for row, why in admitted.refused.items()})
+        self._set_aside(part, checked)
+        part.stored = checked.places[admitted.fresh]
+        if admitted.fresh.all():
+            return checked.table, checked.prints
+        return checked.table.filter(pa.array(admitted.fresh)), checked.prints[admitted.fresh]
+
+    def _set_aside(self, part: Part, checked: Checked) -> None:
+        for place in checked.unknown:
+            why = self._quarantine.refusal(part.school, part.events[place])
+            if why is not None:
+                part.refuse({place: why})
+            elif not self._quarantine.is_new(part.school, part.events[place]):
+                part.status[place] = DUPLICATE
+            else:
+                part.status[place] = QUARANTINED
+
+    def _letters(self) -> list[Letter]:
+        letters: list[Letter] = []
+        for part in self._parts:
+            for submission, start in zip(part.submissions, part.starts, strict=False):
+                letters.extend(self._letters_of(part, submission, start))
+        return letters
+
+    def _letters_of(self, part: Part, submission: Submission, start: int) -> Iterator[Letter]:
+        school, source = part.school, part.source
+        for refused in submission.refused:
+            why = refused.rejected
+            if refused.raw and self._postbox.has_room(school.organisation_id):
+                yield refused_letter(school, source, why.code, why.detail, refused.raw)
+        if not part.status[start : start + len(submission.events)].any():
+            return
+        for place in range(start, start + len(submission.events)):
+            if part.status[place] == QUARANTINED and submission.keep_letters:
+                yield self._quarantine.letter(school, source, part.events[place])
+            elif part.status[place] == REJECTED and submission.keep_letters:
+                code, detail = part.why[place]
+                if self._postbox.has_room(school.organisation_id):
+                    yield refused_letter(school, source, code, detail, part.events[place])
+
+    def confirm(self, appended: Appended) -> None:
+        self.watermark = appended.watermark.number
+        self._quarantine.confirm()
+        if not self._ids.are_sure:
+            self._take_over(np.asarray(appended.inserted))
+
+    def _take_over(self, inserted: npt.NDArray[np.bool_]) -> None:
+        """Another process may have stored an id in the meantime: the database has the last word."""
+        start = 0
+        for part in self._parts:
+            mine = inserted[start : start + len(part.stored)]
+            part.status[part.stored[~mine]] = DUPLICATE
+            start += len(part.stored)
+
+    def record(self) -> None:
+        """Consents that came as events, for good. Their events are stored, so a kill before this
+        loses nothing: the next start records them."""
+        for part in self._parts:
+            if part.consents:
+                self._schools.record(part.school.organisation_id, part.consents)
+
+    def outcomes(self) -> list[Outcome]:
+        made = {id(s): outcome for part in self._parts for s, outcome in self._outcomes_of(part)}
+        return [made[id(submission)] for submission in self._taken]
+
+    def _outcomes_of(self, part: Part) -> Iterator[tuple[Submission, Outcome]]:
+        for submission, start in zip(part.submissions, part.starts, strict=False):
+            end = start + len(submission.events)
+            counts = np.bincount(part.status[start:end], minlength=4).tolist()
+            rejected = [refused.rejected for refused in submission.refused]
+            if counts[REJECTED]:
+                places = np.flatnonzero(part.status[start:end] == REJECTED).tolist()
+                rejected += [self._rejected(part, submission, start, place) for place in places]
+                rejected.sort(key=lambda r: r.index)
+            self._count(part.source, counts, rejected)
+            accepted, duplicates, quarantined, _ = counts
+            yield submission, Outcome(accepted, duplicates, quarantined, tuple(rejected), self.watermark)
+
+    def _rejected(self, part: Part, submission: Submission, start: int, place: int) -> Rejected:
+        code, detail = part.why[start + place]
+        return Rejected(submission.index(place), part.events[start + place].event_id, code, detail)
+
+    def _count(self, source: str, counts: list[int], rejected: list[Rejected]) -> None:
+        counters = self._counters
+        for counter, number in zip(
+            (counters.processed, counters.duplicates, counters.quarantined), counts[:3], strict=True
+        ):
+            if number:
+                counter.labels(source).inc(number)
+        for one in rejected:
+            counters.rejected.labels(one.code).inc()

@@ -1,0 +1,102 @@
+"""What could not be accepted, made fit to be kept: pseudonyms instead of ids, texts cleaned."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from connectors.intake.codes import CODES
+from connectors.intake.envelope import Replayed, Sent
+from connectors.intake.limits import LIMITS
+from connectors.intake.payloads import cleaned
+from connectors.intake.school import School
+
+_ENCODE = msgspec.json.Encoder(order="deterministic")
+_ANYTHING = msgspec.json.Decoder()
+Letter = dict[str, object]
+QUARANTINED = "unknown-type"
+
+
+def refused_letter(
+    school: School, source: str, code: str, detail: str, item: bytes | Sent | Replayed
+) -> Letter:
+    """A refusal for want of a lawful basis keeps nothing of the learner's."""
+    letter = _letter(school, "refused", source, code, detail)
+    return letter | _contents(school, item) if CODES[code].kept else letter
+
+
+def quarantined_letter(school: School, source: str, event: Sent | Replayed) -> Letter:
+    detail = "The type is not in the taxonomy; replay it once it is."
+    return _letter(school, "quarantined", source, QUARANTINED, detail) | _contents(school, event)
+
+
+def _letter(school: School, kind: str, source: str, code: str, detail: str) -> Letter:
+    return {
+        "organisation_id": school.organisation_id,
+        "letter_id": str(uuid.uuid4()),
+        "kept_at": datetime.now(UTC),
+        "kind": kind,
+        "status": "waiting",
+        "source": source,
+        "code": code,
+        "detail": detail,
+    }
+
+
+def _contents(school: School, item: bytes | Sent | Replayed) -> Letter:
+    try:
+        given = _ANYTHING.decode(item) if isinstance(item, bytes) else plain(item)
+        body = _pseudonymous(school, given) if isinstance(given, dict) else {}
+    except (ValueError, RecursionError):
+        return {}
+    text = _ENCODE.encode(body)
+    return {
+        "event_type": _text(body.get("event_type")),
+        "event_id": _uuid(body.get("event_id")),
+        "learner_id": body.get("learner_id"),
+        "body": text.decode() if body and len(text) <= LIMITS.letter_bytes else None,
+    }
+
+
+def plain(event: Sent | Replayed) -> dict[str, Any]:
+    built: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(event, payload=msgspec.Raw(b"{}")))
+    return built | {"payload": _ANYTHING.decode(event.payload)}
+
+
+def _pseudonymous(school: School, given: dict[str, Any]) -> dict[str, Any]:
+    clean = school.finder.clean
+    body = {clean(key): value for key, value in given.items() if value not in (None, {})}
+    student, session = body.pop("student_id", None), body.pop("session_id", None)
+    # An id or a time is no free text: cleaning would take its digits for a telephone number.
+    kept = {k: body.pop(k) for k in ("learner_id", "session") if isinstance(body.get(k), int)}
+    if _uuid(body.get("event_id")):
+        kept["event_id"] = body.pop("event_id")
+    if _is_time(body.get("timestamp")):
+        kept["timestamp"] = body.pop("timestamp")
+    if isinstance(student, str | int | float) and not isinstance(student, bool):
+        kept["learner_id"] = school.learners[str(student)]
+    if isinstance(session, str | int | float) and not isinstance(session, bool):
+        kept["session"] = school.sessions[str(session)]
+    rest: dict[str, Any] = cleaned(body, clean)
+    return rest | kept
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _uuid(value: object) -> str | None:
+    try:
+        return str(uuid.UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    return value[: LIMITS.text] if isinstance(value, str) else None

@@ -1,0 +1,90 @@
+"""What waits for the writer: bounded in bytes; low priorities give way before the rest is put off."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from connectors.intake.counters import Counters
+from connectors.intake.decode import Refused
+from connectors.intake.limits import Limits
+from connectors.intake.submission import Submission
+from models.errors import TooMany, Unavailable
+from models.event import Rejected
+
+# Above this share of the bound these priorities are shed. P0 never is: its sender is told to wait.
+SHED_AT = {"P2": 0.5, "P1": 0.75}
+
+
+class Queue:
+    def __init__(self, limits: Limits, priority: Callable[[str], str], counters: Counters) -> None:
+        self._limits, self._priority, self._counters = limits, priority, counters
+        self._waiting: deque[Submission] = deque()
+        self._changed = threading.Condition()
+        self._bytes = 0
+        self._peak = 0
+        self._closed = False
+
+    def put(self, submission: Submission) -> None:
+        with self._changed:
+            if self._closed:
+                raise Unavailable("The way in is closing; send this again in a moment.")
+            self._make_room(submission)
+            self._bytes += submission.size
+            self._peak = max(self._peak, self._bytes)
+            self._waiting.append(submission)
+            self._changed.notify()
+
+    def _make_room(self, submission: Submission) -> None:
+        share = (self._bytes + submission.size) / self._limits.queue_bytes
+        if share > 1 and self._waiting:
+            raise TooMany("More events arrive than can be stored; send this again in a second.", 1)
+        if share > SHED_AT["P2"]:
+            self._shed(submission, {p for p, limit in SHED_AT.items() if share > limit})
+
+    def _shed(self, submission: Submission, priorities: set[str]) -> None:
+        kept, indexes, shed = [], [], list(submission.refused)
+        for place, event in enumerate(submission.events):
+            index, priority = submission.index(place), self._priority(event.event_type)
+            if priority not in priorities:
+                kept.append(event)
+                indexes.append(index)
+                continue
+            detail = "The way in is overloaded; send this event again later."
+            shed.append(Refused(Rejected(index, event.event_id, "shed", detail), b""))
+            self._counters.shed.labels(event.event_type, priority).inc()
+        submission.events, submission.indexes, submission.refused = kept, indexes, shed
+
+    def take(self, most: int, wait_s: float | None) -> list[Submission]:
+        """All that waits, up to about `most` events; empty when nothing came in time."""
+        with self._changed:
+            if not self._waiting and not self._closed:
+                self._changed.wait(wait_s)
+            taken: list[Submission] = []
+            events = 0
+            while self._waiting and events < most:
+                taken.append(self._waiting.popleft())
+                events += len(taken[-1].events)
+            return taken
+
+    def done(self, taken: list[Submission]) -> None:
+        """Their bytes are free again: what is being committed still counts as waiting."""
+        with self._changed:
+            self._bytes -= sum(submission.size for submission in taken)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed and not self._waiting
+
+    def measure(self, now: int) -> None:
+        with self._changed:
+            oldest = self._waiting[0].received if self._waiting else now
+            self._counters.queue_bytes.set(self._bytes)
+            self._counters.queue_peak.set(self._peak)
+            self._counters.lag.set(max(0, now - oldest) / 1e6)

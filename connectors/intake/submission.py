@@ -1,0 +1,55 @@
+"""What one sender brought, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connectors.intake.decode import Refused
+from connectors.intake.gatekeeper import Event
+from models.errors import HeadwayError
+from models.event import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """After the commit. `watermark` is the first that has these events."""
+
+    accepted: int
+    duplicates: int
+    quarantined: int
+    rejected: tuple[Rejected, ...]
+    watermark: int
+
+    def answer(self) -> dict[str, object]:
+        return {
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "quarantined": self.quarantined,
+            "rejected": [
+                {"index": r.index, "event_id": r.event_id, "code": r.code, "detail": r.detail}
+                for r in self.rejected
+            ],
+        }
+
+
+Told = Callable[["Outcome | HeadwayError"], None]
+
+
+@dataclass(slots=True, eq=False)
+class Submission:
+    """`indexes`: places of the events in what was sent (None: 0, 1, 2 ...)."""
+
+    organisation_id: int
+    source: str
+    events: Sequence[Event]
+    size: int
+    received: int
+    told: Told
+    refused: Sequence[Refused] = ()
+    indexes: Sequence[int] | None = None
+    offsets: Mapping[str, str] = field(default_factory=dict)
+    keep_letters: bool = True  # a replayed letter is one already
+
+    def index(self, place: int) -> int:
+        return self.indexes[place] if self.indexes is not None else place

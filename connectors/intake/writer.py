@@ -1,0 +1,173 @@
+"""The one writer: takes all that waits, checks it as one, stores it in one transaction, then answers.
+
+An answer means: what it calls accepted is on disk, once, with its roll-ups.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+
+import pyarrow as pa
+
+from connectors.intake.admission import KnownIds
+from connectors.intake.counters import Counters
+from connectors.intake.fingerprints import Fingerprints
+from connectors.intake.gatekeeper import Gatekeeper
+from connectors.intake.group import Batch, Group
+from connectors.intake.limits import LIMITS, Limits
+from connectors.intake.payloads import payload_types
+from connectors.intake.postbox import Postbox
+from connectors.intake.quarantine import Quarantine
+from connectors.intake.queue import Queue
+from connectors.intake.recall import recall
+from connectors.intake.schools import Schools
+from connectors.intake.submission import Submission
+from connectors.intake.times import clock
+from connectors.warehouse import Appended, Warehouse
+from models.errors import HeadwayError, Unavailable
+from models.event import EventType
+
+_log = logging.getLogger(__name__)
+_IDLE_S = 0.5
+_AWAY_S = 2.0  # between two tries while the warehouse is away at start
+_CHECKPOINT_EVENTS = 100_000  # about 25 MB of log: then an idle moment is used to write it away
+Published = Callable[[pa.Table, Appended], None]
+
+
+class Writer:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        schools: Schools,
+        taxonomy: Mapping[str, EventType],
+        *,
+        limits: Limits = LIMITS,
+        counters: Counters | None = None,
+        published: Published | None = None,
+    ) -> None:
+        self.counters = counters or Counters()
+        self.limits = limits
+        self._warehouse, self._schools = warehouse, schools
+        self._published = published
+        self._key = secrets.randbits(64)
+        self._keeper = Gatekeeper(payload_types(taxonomy), key=self._key, limits=limits)
+        self._queue = Queue(limits, self._keeper.priority, self.counters)
+        self._prints = Fingerprints() if warehouse.engine == "duckdb" else None
+        self._ids = KnownIds(warehouse, self._prints)
+        self._postbox = Postbox(limits.letters_per_hour, self.counters)
+        self._quarantine = Quarantine(limits)
+        self._since_checkpoint = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self.failure: HeadwayError | None = None  # of the last commit, for /health
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, submission: Submission) -> None:
+        """Raises TooMany when there is no room. `submission.told` is called once, on the writer's thread."""
+        self._queue.put(submission)
+
+    def close(self) -> None:
+        """Stores what waits, then stops."""
+        self._queue.close()
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        self._wake()
+        while not self._queue.closed:
+            taken = self._queue.take(self.limits.group_events, _IDLE_S)
+            self._queue.measure(clock())
+            if taken:
+                self._commit(taken)
+                self._queue.done(taken)
+            else:
+                self._tidy()
+
+    def _wake(self) -> None:
+        """Until what is stored is known, nobody is answered; what arrives waits."""
+        while not self._queue.closed:
+            try:
+                recall(self._warehouse, self._schools, self._prints, self._quarantine, self._key)
+            except HeadwayError as error:
+                self.failure = error
+                self._stop.wait(_AWAY_S)
+            else:
+                self.failure = None
+                return
+
+    def _commit(self, taken: Sequence[Submission]) -> None:
+        try:
+            group = self._stored(taken)
+        except HeadwayError as error:
+            self._fail(taken, error)
+        except Exception as error:
+            _log.exception("a commit failed (%s)", type(error).__name__)
+            self._fail(taken, Unavailable("The events could not be stored; send them again."))
+        else:
+            self.failure = None
+            self._answer(taken, group)
+
+    def _stored(self, taken: Sequence[Submission]) -> Group:
+        self._schools.refresh()
+        group = Group(self._keeper, self._schools, self._ids, self.counters, self._postbox, self._quarantine)
+        batch = group.check(taken)
+        started = perf_counter()
+        if batch.is_empty:
+            group.watermark = self._warehouse.watermark().number
+            return group
+        try:
+            appended = self._append(batch)
+        except BaseException:
+            self._ids.add(batch.prints)
+            self._quarantine.undo()
+            self._schools.reread()
+            raise
+        self.counters.commit.observe(perf_counter() - started)
+        self._ids.add(batch.prints)
+        group.confirm(appended)
+        self._since_checkpoint += len(batch.table)
+        if self._published and len(batch.table):
+            inserted = batch.table if self._ids.are_sure else batch.table.filter(appended.inserted)
+            self._published(inserted, appended)
+        return group
+
+    def _append(self, batch: Batch) -> Appended:
+        return self._warehouse.append(
+            batch.table,
+            offsets=batch.offsets,
+            also={"dead_letter": batch.letters} if len(batch.letters) else None,
+            ids_are_new=self._ids.are_sure,
+        )
+
+    def _fail(self, taken: Sequence[Submission], error: HeadwayError) -> None:
+        self.failure = error
+        self.counters.failed_commits.inc()
+        for submission in taken:
+            submission.told(error)
+
+    def _answer(self, taken: Sequence[Submission], group: Group) -> None:
+        now = clock()
+        for submission, outcome in zip(taken, group.outcomes(), strict=True):
+            self.counters.processing.observe((now - submission.received) / 1e6)
+            submission.told(outcome)
+        group.record()
+
+    def _tidy(self) -> None:
+        """A checkpoint stalls the writer for a moment: it belongs where nobody waits."""
+        if self._prints is None or self._since_checkpoint < _CHECKPOINT_EVENTS:
+            return
+        self._since_checkpoint = 0
+        started = perf_counter()
+        try:
+            self._warehouse.checkpoint()
+        except HeadwayError as error:
+            _log.warning("a checkpoint failed: %s", error.detail)
+        self.counters.checkpoint.observe(perf_counter() - started)
+        self.counters.known_ids.set(len(self._prints))
