@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from compute.rollups import DELTAS
+from connectors.metadata import Metadata
 from connectors.warehouse import Warehouse, open_warehouse
+from tests.school import Clock, open_school
 
 _databases = count(1)
 
@@ -57,3 +59,24 @@ def engine(warehouse_address: str) -> Iterator[Warehouse]:
     warehouse.migrate()
     yield warehouse
     warehouse.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def metadata_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return str(tmp_path / "metadata.sqlite")
+    address: str = request.getfixturevalue("postgres_address")
+    return address
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def metadata(metadata_address: str, tmp_path: Path, clock: Clock) -> Iterator[Metadata]:
+    """A migrated, empty metadata database: SQLite, then Postgres."""
+    with open_school(metadata_address, tmp_path, clock) as opened:
+        opened.migrate()
+        yield opened

@@ -12,7 +12,7 @@ from config.settings import Settings
 from connectors.metadata.audit import Audit, AuditEntry, AuditReport, AuditRow
 from connectors.metadata.consents import Consent, Consents
 from connectors.metadata.keys import Keys, now
-from connectors.metadata.migrate import migrate
+from connectors.metadata.migrating import migrate
 from connectors.metadata.organisations import Organisation, Organisations, Pseudonyms
 from connectors.metadata.passwords import Hasher, LockRules, Passwords
 from connectors.metadata.people import NewPerson, People, Person

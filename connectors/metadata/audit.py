@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from connectors.metadata.keys import Keys, micros, moment
 from connectors.metadata.schema import AUDIT, AUDIT_HEAD
 from connectors.metadata.store import Store
 
+log = logging.getLogger("headway.audit")
 START = b"\0" * 32
 _NO_HEAD = "the head of the chain is missing or was changed"
 
@@ -148,10 +150,14 @@ class Audit:
     def _write_head_file(self, seq: int, mac: bytes) -> None:
         if self._head_file is None:
             return
-        self._head_file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._head_file.with_name(f"{self._head_file.name}.{os.getpid()}")
-        fresh.write_text(f"{seq} {mac.hex()} {self._seal(seq, mac).hex()}\n")
-        fresh.replace(self._head_file)
+        fresh = self._head_file.with_name(f"{self._head_file.name}.{os.getpid()}.{id(self)}")
+        try:
+            self._head_file.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(f"{seq} {mac.hex()} {self._seal(seq, mac).hex()}\n")
+            fresh.replace(self._head_file)
+        except OSError as error:
+            # The rows are on disk and sealed there; only their copy outside the database lags behind.
+            log.error("the audit's head file cannot be written: %s", error.strerror)
 
     def read(
         self,

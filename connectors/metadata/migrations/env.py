@@ -1,4 +1,4 @@
-"""Run by Alembic, inside the transaction that `connectors.metadata.migrate` has opened."""
+"""Run by Alembic, inside the transaction that `connectors.metadata.migrating` has opened."""
 
 from __future__ import annotations
 
