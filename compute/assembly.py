@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from compute.checks import MOST_ROWS
 from compute.dimensions import Dimension, first_day, following
 from compute.measures.measure import Measure
-from compute.plan import LEARNERS, behind
 from models.ask import Ask
 from models.errors import BadQuestion, TooLarge
 
@@ -48,14 +47,6 @@ def nothing_is_zero(table: pa.Table, measures: Sequence[Measure]) -> pa.Table:
     return table
 
 
-def with_fewest(table: pa.Table, measures: Sequence[Measure]) -> pa.Table:
-    """`_learners`: the fewest learners behind any cell of the row behind which there are some."""
-    counts = [pc.fill_null(table[behind(m.name)], 0) for m in measures]
-    some = [pc.if_else(pc.equal(count, 0), None, count) for count in counts]
-    fewest = pc.fill_null(pc.min_element_wise(*some, skip_nulls=True), 0)
-    return table.append_column(LEARNERS, fewest)
-
-
 def labelled(table: pa.Table, dimension: str, titles: pa.Table) -> pa.Table:
     """Put `<dimension>_label` beside the id: its title, or the id itself where it has none."""
     at = table.column_names.index(dimension)
@@ -63,6 +54,15 @@ def labelled(table: pa.Table, dimension: str, titles: pa.Table) -> pa.Table:
     found = pc.index_in(ids, value_set=titles["id"].combine_chunks())
     label = pc.coalesce(pc.take(titles["title"].combine_chunks(), found), ids)
     return table.add_column(at + 1, f"{dimension}_label", label)
+
+
+def all_labelled(table: pa.Table, by: Sequence[str]) -> pa.Table:
+    """Rows that were added after the titles were joined are labelled by their ids."""
+    for name in by:
+        at = table.schema.get_field_index(f"{name}_label")
+        if at >= 0:
+            table = table.set_column(at, f"{name}_label", pc.coalesce(table.column(at), table[name]))
+    return table
 
 
 def ordered(table: pa.Table, ask: Ask) -> pa.Table:

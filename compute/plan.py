@@ -14,18 +14,18 @@ import pyarrow as pa
 
 from models.ask import ColumnMeaning
 
-# How many distinct learners stand behind a cell: `_learners_mean_score` behind that row's mean_score,
-# `_learners` the fewest behind any of the row's filled cells. Present only where rows may not be seen.
-LEARNERS = "_learners"
+# How many distinct learners stand behind a cell: `_learners_mean_score` behind that row's mean_score.
+# Present only where rows may not be seen.
+_LEARNERS = "_learners_"
 
 
 def behind(measure: str) -> str:
-    return f"{LEARNERS}_{measure}"
+    return _LEARNERS + measure
 
 
 def is_help(column: str) -> bool:
     """Is the column for the small-number rule only, to be dropped before anybody sees it?"""
-    return column.startswith(LEARNERS)
+    return column.startswith(_LEARNERS)
 
 
 def only(tables: tuple[pa.Table, ...]) -> pa.Table:

@@ -6,7 +6,6 @@ import functools
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import ibis
 import ibis.expr.types as ir
@@ -15,7 +14,7 @@ import pyarrow as pa
 from compute import assembly, checks
 from compute.dimensions import DIMENSION, HELP, Column, Dimension, dimension, in_class
 from compute.measures.measure import Measure
-from compute.plan import LEARNERS, Plan, behind
+from compute.plan import Plan, behind
 from compute.scoping import Tables
 from compute.sources import RAW, SOURCES, Source
 from models.ask import Ask, ColumnMeaning, Where
@@ -66,12 +65,8 @@ def _join(
 ) -> pa.Table:
     names = list(dict.fromkeys(ask.by))
     table = assembly.nothing_is_zero(assembly.outer_join(found[:parts], names), measures)
-    if not tables.sees_rows:
-        table = assembly.with_fewest(table, measures)
-        names_of_help = [behind(m.name) for m in measures] + [LEARNERS]
-    else:
-        names_of_help = []
-    table = table.select([*names, *(m.name for m in measures), *names_of_help])
+    of_help = [] if tables.sees_rows else [behind(m.name) for m in measures]
+    table = table.select([*names, *(m.name for m in measures), *of_help])
     for label, titles in zip(labels, found[parts:], strict=True):
         table = assembly.labelled(table, label.name, titles)
     return table
@@ -80,7 +75,7 @@ def _join(
 def _finish(table: pa.Table, ask: Ask, by: Sequence[Dimension], measures: Sequence[Measure]) -> pa.Table:
     if checks.option(ask, "fill"):
         table = assembly.without_gaps(table, ask, by, measures)
-    return assembly.ordered(table, ask)
+    return assembly.ordered(assembly.all_labelled(table, ask.by), ask)
 
 
 def _columns(
@@ -211,6 +206,19 @@ def _filtered(t: ir.Table, by: Sequence[Dimension], ask: Ask, tables: Tables) ->
     return t
 
 
+def of_learners(learners: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
+    """Rows of the learner table that meet the conditions on who the learner is and what class the
+    learner is in now. Other conditions are on what learners did."""
+    t = learners.mutate(day=ibis.literal(tables.scope.on))
+    for where in ask.where:
+        d = dimension(where.dimension)
+        if d.name in learners.columns:
+            t = t.filter(_holds(t[d.name], where, d))
+        elif d.name == "class_id":
+            t = _of_classes(t, where, d, tables)
+    return t
+
+
 def _of_classes(t: ir.Table, where: Where, d: Dimension, tables: Tables) -> ir.Table:
     """Rows of learners who were then in such a class; once each, also if they were in two of them."""
     members = tables.memberships
@@ -225,7 +233,7 @@ def _of_classes(t: ir.Table, where: Where, d: Dimension, tables: Tables) -> ir.T
 
 
 def _holds(column: ir.Value, where: Where, d: Dimension) -> ir.BooleanValue:
-    values = [_literal(v) for v in checks.values_of(where, d)]
+    values = [ibis.literal(v) for v in checks.values_of(where, d)]
     match where.op:
         case "=" | "in":
             return column.isin(values)
@@ -240,10 +248,6 @@ def _holds(column: ir.Value, where: Where, d: Dimension) -> ir.BooleanValue:
             return column > values[0]
         case ">=":
             return column >= values[0]
-
-
-def _literal(value: str | int | date) -> ir.Scalar:
-    return ibis.literal(value)
 
 
 def _aggregated(t: ir.Table, measures: Sequence[Measure], by: Sequence[str], tables: Tables) -> ir.Table:

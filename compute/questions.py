@@ -1,0 +1,93 @@
+"""What may be asked of the desk. Every question gets tables that are already narrowed to the asker."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import ibis.expr.types as ir
+
+from compute import assembly, checks, planner
+from compute.measures import measure
+from compute.plan import Plan
+from compute.scoping import Tables
+from models.ask import Ask, ColumnMeaning, Freshness
+from models.errors import BadQuestion, unknown
+
+# What is known of a learner besides what the learner did.
+_ABOUT = ("joined_on", "grade_level", "region", "segment")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`rows` "learners": one row is one learner, so the asker needs rows, and reading is audited."""
+
+    name: str
+    meaning: str
+    action: str
+    freshness: Freshness
+    rows: Literal["aggregate", "learners"]
+    plan: Callable[[Ask, Tables], Plan]
+
+
+def question(name: str) -> Question:
+    found = next((q for q in QUESTIONS if q.name == name), None)
+    if found is None:
+        raise unknown("question", name, (q.name for q in QUESTIONS))
+    return found
+
+
+def tables_for(ask: Ask, tables: Tables) -> Plan:
+    return question(ask.question).plan(ask, tables)
+
+
+def _learners(ask: Ask, tables: Tables) -> Plan:
+    """Every learner of the scope, also those who did nothing, beside the asked measures."""
+    checks.refuse_single_learners(("learner_id",), tables)
+    if ask.by:
+        raise BadQuestion("'learners' has one row for each learner; leave 'by' out, or ask for measures.")
+    wanted = replace(ask, by=("learner_id",), limit=None, options=())
+    checks.check_limit(ask)
+    measured = planner.plan(wanted, tables)
+    roster = _roster(ask, tables)
+    asked = tuple(measure(name) for name in dict.fromkeys(ask.measures))
+    return Plan(
+        parts=(roster, *measured.parts),
+        columns=(
+            *measured.columns[:1],
+            *(ColumnMeaning(name, "detail") for name in _ABOUT),
+            *measured.columns[1:],
+        ),
+        source=measured.source,
+        join=lambda found: assembly.nothing_is_zero(
+            found[0].join(measured.join(found[1:]), "learner_id", join_type="left outer"), asked
+        ),
+        finish=functools.partial(assembly.ordered, ask=replace(wanted, limit=ask.limit)),
+    )
+
+
+def _roster(ask: Ask, tables: Tables) -> ir.Table:
+    rows = tables["learner"]
+    return planner.of_learners(rows, ask, tables).select("learner_id", *_ABOUT)
+
+
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "measures",
+        "Measures of the catalogue, broken down by dimensions.",
+        "ask-measures",
+        "live",
+        "aggregate",
+        planner.plan,
+    ),
+    Question(
+        "learners",
+        "One row for each learner, also those who did nothing, with measures of the catalogue.",
+        "ask-learners",
+        "live",
+        "learners",
+        _learners,
+    ),
+)
