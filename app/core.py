@@ -53,14 +53,18 @@ class Core:
         """Waits for a Postgres that is away; a file that cannot be opened ends the process."""
         metadata = await self._patiently(self._open_metadata, self.settings.metadata)
         warehouse = await self._patiently(self._open_warehouse, self.settings.warehouse)
-        self._door = door = Door(warehouse, metadata, self.settings, self.metrics)
-        self._doorway = LocalDoorway(door)
-        self._pulse = Pulse(door)
+        self.take(Door(warehouse, metadata, self.settings, self.metrics))
+        self._pulse = Pulse(self.door)
         self._pulse.start()
-        self._socket = DeskSocket(self._doorway, self.settings.socket)
+        self._socket = DeskSocket(self.doorway, self.settings.socket)
         await self._socket.start()
-        self.why_not = None
         log.info("core is ready")
+
+    def take(self, door: Door) -> None:
+        """From here on questions are answered."""
+        self._door = door
+        self._doorway = LocalDoorway(door)
+        self.why_not = None
 
     def _open_metadata(self) -> Metadata:
         metadata = metadata_of(self.settings)
@@ -96,4 +100,3 @@ class Core:
             self._door.close()
             await asyncio.to_thread(self._door.warehouse.close)
             self._door.metadata.close()
-
