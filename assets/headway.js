@@ -56,6 +56,7 @@ function show(name, json) {
       place.replaceWith(same)
     } else draw(name, place, content.drawing)
   }
+  section.querySelectorAll(".scroll.wide").forEach((e) => { e.scrollLeft = e.scrollWidth }) // newest first
   kept()
   if (!first) announce()
 }
@@ -97,7 +98,7 @@ function forget(name, text) {
 async function draw(name, place, text) {
   const state = {text, dark: isDark(), views: []}
   drawn.set(name, state)
-  const item = JSON.parse(coloured(text))
+  const item = JSON.parse(coloured(text).replaceAll("hw§", name + "§")) // ids of its own for each place
   try {
     const views = await window.Bokeh.embed.embed_item({...item, target_id: null}, place)
     state.views = [...views]

@@ -30,15 +30,19 @@ def _table(speech: Speech, answer: Answer) -> Markup:
     rows = answer.table.slice(0, MOST_ROWS).to_pylist()
     body = join(
         Markup("<tr>{}</tr>").format(
-            join(Markup("<td{}>{}</td>").format(_number(c), cell(speech, row[c.name], c.unit)) for c in columns)
+            join(
+                Markup("<td{}>{}</td>").format(_number(c), cell(speech, row[c.name], c.unit)) for c in columns
+            )
         )
         for row in rows
     )
     rest = answer.table.num_rows - len(rows)
-    note = Markup('<p class="sub">{}</p>').format(speech.say("table.rest", n=rest)) if rest > 0 else Markup("")
-    return Markup('<div class="scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}').format(
-        head, body, note
+    note = (
+        Markup('<p class="sub">{}</p>').format(speech.say("table.rest", n=rest)) if rest > 0 else Markup("")
     )
+    return Markup(
+        '<div class="scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}'
+    ).format(head, body, note)
 
 
 def _number(column: ColumnMeaning) -> Markup:
@@ -77,7 +81,9 @@ def number(sheet: Sheet, card: Card) -> Markup:
         for c in seen.values()
         if c.kind == "measure"
     ]
-    facts = [Markup("<dt>{}</dt><dd>{}</dd>").format(*fact) for a in card.answers[:1] for fact in _facts(sheet, a)]
+    facts = [
+        Markup("<dt>{}</dt><dd>{}</dd>").format(*fact) for a in card.answers[:1] for fact in _facts(sheet, a)
+    ]
     return Markup('<dl class="about">{}{}</dl>').format(join(meanings), join(facts))
 
 

@@ -36,7 +36,9 @@ def _read(path: Path) -> Asset:
     mark = hashlib.sha256(content).hexdigest()[:16]
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     kind = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
-    return Asset(f"/assets/{path.stem}-{mark}{path.suffix}", kind, content, gzip.compress(content, 9, mtime=0))
+    return Asset(
+        f"/assets/{path.stem}-{mark}{path.suffix}", kind, content, gzip.compress(content, 9, mtime=0)
+    )
 
 
 @cache

@@ -21,6 +21,7 @@ class Drawing:
     text: str
     alternative: str  # what it shows, in a sentence
     height: int = 240
+    width: int = 0  # the least it can be read at; a narrower screen scrolls it
 
 
 @dataclass(frozen=True, slots=True)

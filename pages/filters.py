@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from models.ask import Ask, Where
-from pages.me import Choice
+from pages.me import Offered
 from pages.speech import Speech
 
 PERIODS = ("week", "last-week", "month", "28d", "90d", "year")
@@ -129,13 +129,18 @@ def _is_id(text: str) -> bool:
     return text.removeprefix("-").isdecimal() and len(text) < 21
 
 
-def checked(filters: Filters, courses: Sequence[Choice], classes: Sequence[Choice]) -> Filters:
-    """A course or class that the viewer cannot choose is not asked for, and the page says so."""
-    wrong = {
-        "course": filters.course not in {None, *(c.value for c in courses)},
-        "class_": filters.class_ not in {None, *(c.value for c in classes)},
+def checked(filters: Filters, offered: Offered) -> Filters:
+    """What the viewer cannot choose is not asked for, and the page says so."""
+    allowed = {
+        "course": offered.courses,
+        "class_": offered.classes,
+        "child": offered.children,
     }
-    if not any(wrong.values()):
+    wrong = {
+        name: None
+        for name, choices in allowed.items()
+        if getattr(filters, name) not in {None, *(choice.value for choice in choices)}
+    }
+    if not wrong:
         return filters
-    cleared = {name: None for name, is_wrong in wrong.items() if is_wrong}
-    return replace(filters, problems=(*filters.problems, "filter.unknown_choice"), **cleared)  # type: ignore[arg-type]
+    return replace(filters, problems=(*filters.problems, "filter.unknown_choice"), **wrong)  # type: ignore[arg-type]

@@ -31,10 +31,16 @@ def card(sheet: Sheet, slot: Slot, shown: Card | None) -> Markup:
 
 
 def _drawing(shown: Card) -> Markup:
-    if shown.drawing is None:
+    drawing = shown.drawing
+    if drawing is None:
         return Markup("")
-    return Markup('<div class="drawing" role="img" aria-label="{}" style="block-size:{}px"></div>').format(
-        shown.drawing.alternative, shown.drawing.height
+    place = Markup(
+        '<div class="drawing" role="img" aria-label="{}" style="block-size:{}px;min-inline-size:{}px"></div>'
+    ).format(drawing.alternative, drawing.height, drawing.width)
+    if not drawing.width:
+        return place
+    return Markup('<div class="scroll wide" tabindex="0" role="region" aria-label="{}">{}</div>').format(
+        shown.title, place
     )
 
 
@@ -60,7 +66,10 @@ def problem(speech: Speech, error: HeadwayError) -> Card:
     title = speech.say(keys.get(type(error), f"problem.{error.code.replace('-', '_')}"))
     way_on = {
         NotSignedIn: Markup('<a class="button" href="/sign-in">{}</a>').format(speech.say("sign_in.again")),
-    }.get(type(error), Markup('<button type="button" data-again>{}</button>').format(speech.say("problem.again")))
+    }.get(
+        type(error),
+        Markup('<button type="button" data-again>{}</button>').format(speech.say("problem.again")),
+    )
     return Card(title=title, body=Markup('<p class="problem">{}</p>').format(_detail(speech, error)) + way_on)
 
 
@@ -102,9 +111,9 @@ def _select(name: str, label: str, options: Sequence[Choice], chosen: str | None
         )
         for o in options
     )
-    return Markup('<label class="filter"><span>{}</span><select name="{}" data-filter>{}</select></label>').format(
-        label, name, rows
-    )
+    return Markup(
+        '<label class="filter"><span>{}</span><select name="{}" data-filter>{}</select></label>'
+    ).format(label, name, rows)
 
 
 def _period(sheet: Sheet) -> Markup:
@@ -116,16 +125,18 @@ def _period(sheet: Sheet) -> Markup:
 
 def _course(sheet: Sheet) -> Markup:
     every = Choice("", sheet.say("filter.every_course"))
-    return _select("course", sheet.say("filter.course"), (every, *sheet.courses), sheet.filters.course)
+    return _select(
+        "course", sheet.say("filter.course"), (every, *sheet.offered.courses), sheet.filters.course
+    )
 
 
 def _class(sheet: Sheet) -> Markup:
     every = Choice("", sheet.say("filter.every_class"))
-    return _select("class", sheet.say("filter.class"), (every, *sheet.classes), sheet.filters.class_)
+    return _select("class", sheet.say("filter.class"), (every, *sheet.offered.classes), sheet.filters.class_)
 
 
 def _child(sheet: Sheet) -> Markup:
-    children = sheet.visit.me.children
+    children = sheet.offered.children
     if len(children) < 2:
         return Markup("")
     return _select("child", sheet.say("filter.child"), children, sheet.filters.child or children[0].value)

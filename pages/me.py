@@ -46,6 +46,16 @@ class Me:
         return self.name.split(" ")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the filter bar of this viewer holds."""
+
+    courses: tuple[Choice, ...] = ()
+    classes: tuple[Choice, ...] = ()
+    children: tuple[Choice, ...] = ()
+    known: bool = False
+
+
 def choices(rows: object, value: str, label: str) -> tuple[Choice, ...]:
     if not isinstance(rows, list | tuple):
         return ()

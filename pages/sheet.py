@@ -25,7 +25,7 @@ from pages import about, filters, frame, tables
 from pages.cards import Card
 from pages.filters import Filters
 from pages.live import Pulse
-from pages.me import Choice, choices
+from pages.me import Offered, choices
 from pages.places import Visit
 from pages.stage import MOST_CARDS, Stage
 
@@ -91,13 +91,17 @@ class Sheet(Viewer):
     marks: ClassVar[tuple[str, ...]] = ()  # dimensions a click may narrow the page by
     period: ClassVar[str] = "week"  # looked at when the URL names none
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        taken = [slot.name for slot in cls.slots if slot.name in _OWN]
+        assert not taken, f"{cls.__name__}: a slot cannot be called {taken}: the sheet uses that name itself"
+
     def __init__(self, visit: Visit) -> None:
         super().__init__()
         assert len(self.slots) <= MOST_CARDS, "a page this long is two pages"
         self.visit = visit
         self.say = visit.speech.say
-        self.courses: tuple[Choice, ...] = ()
-        self.classes: tuple[Choice, ...] = ()
+        self.offered = Offered()
         self.cards: dict[str, Card] = {}
         self.filters = self._read(visit.query)
         self.stage = Stage(
@@ -117,12 +121,20 @@ class Sheet(Viewer):
     async def prepare(self) -> None:
         """Before the first card: what the filter bar offers. Extend it to look up more."""
         related = await self.visit.desk.look("relations")
-        self.courses = choices(related.get("courses"), "course_id", "title")
-        self.classes = choices(related.get("classes"), "class_id", "title")
+        self.offered = Offered(
+            choices(related.get("courses"), "course_id", "title"),
+            choices(related.get("classes"), "class_id", "title"),
+            self.visit.me.children,
+            known=True,
+        )
 
     def mark_label(self, name: str, value: str) -> str:
         """How a value of a dimension is called on screen."""
-        named = {"course_id": self.courses, "class_id": self.classes, "learner_id": self.visit.me.children}
+        named = {
+            "course_id": self.offered.courses,
+            "class_id": self.offered.classes,
+            "learner_id": self.offered.children,
+        }
         return next((c.label for c in named.get(name, ()) if c.value == value), value)
 
     @property
@@ -148,7 +160,7 @@ class Sheet(Viewer):
         except HeadwayError as error:
             self._apply({slot.name: frame.problem(self.visit.speech, error) for slot in self.slots})
             return
-        self.filters = filters.checked(self.filters, self.courses, self.classes)
+        self.filters = filters.checked(self.filters, self.offered)
         self._pulse.start()
         await self._fill(self.slots)
 
@@ -181,7 +193,7 @@ class Sheet(Viewer):
         if slot not in {one.name for one in self.slots}:
             raise NotFound()
         await self.prepare()
-        self.filters = filters.checked(self.filters, self.courses, self.classes)
+        self.filters = filters.checked(self.filters, self.offered)
         asking = Asking(self)
         card = await cast(Fill, getattr(self, slot))(asking)
         return card.answers or tuple(asking.answers) if card else ()
@@ -223,7 +235,7 @@ class Sheet(Viewer):
 
     def place(self, query: Mapping[str, str]) -> None:
         """The URL changed: ask everything again."""
-        self.filters = filters.checked(self._read(query), self.courses, self.classes)
+        self.filters = filters.checked(self._read(query), self.offered)
         self._later({"state": self.filters.link()})
         self._run(self._fill(self.slots))
 
@@ -263,7 +275,9 @@ class Sheet(Viewer):
         if card is None or what not in ("table", "about"):
             return
         body = about.table(self, card) if what == "table" else about.number(self, card)
-        self._later({"dialog": _dumped({"title": card.title, "html": body, "at": datetime.now(UTC).timestamp()})})
+        self._later(
+            {"dialog": _dumped({"title": card.title, "html": body, "at": datetime.now(UTC).timestamp()})}
+        )
 
     def _hear_table(self, message: Mapping[str, Any]) -> None:
         name = str(message.get("slot"))
@@ -273,7 +287,7 @@ class Sheet(Viewer):
             self._run(self._again([slot]))
 
     def _hear_again(self, message: Mapping[str, Any]) -> None:
-        self._run(self._first() if not self.courses else self._fill(self.slots))
+        self._run(self._first() if not self.offered.known else self._fill(self.slots))
 
     # When data moves
 
@@ -297,6 +311,9 @@ class Sheet(Viewer):
 
     def _read(self, query: Mapping[str, str]) -> Filters:
         return filters.read_filters(query, self.today, self.visit.speech, self.period, self.marks)
+
+
+_OWN = frozenset(dir(Sheet)) | {"visit", "say", "offered", "cards", "filters", "stage", "turns"}
 
 
 def _as_json(html: Markup, card: Card | None) -> str:

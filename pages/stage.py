@@ -39,4 +39,3 @@ class Stage(JSComponent, _Cards):
     def _handle_msg(self, data: Any) -> None:
         if isinstance(data, dict) and isinstance(data.get("kind"), str):
             self._told(data)
-

@@ -57,8 +57,10 @@ def table(
     found = ordered(searched(rows, columns, turn.find), columns, turn.order)
     page = min(turn.page, max(0, (len(found) - 1) // PAGE_ROWS))
     shown = found[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
-    return Markup('<div class="table" data-table>{}<div class="scroll" tabindex="0" role="region" aria-label="{}"><table>'
-        '<caption class="unseen">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}</div>').format(
+    return Markup(
+        '<div class="table" data-table>{}<div class="scroll" tabindex="0" role="region" aria-label="{}"><table>'
+        '<caption class="unseen">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}</div>'
+    ).format(
         _search(speech, columns, turn, len(rows)),
         caption,
         caption,
@@ -129,9 +131,9 @@ def _nothing(speech: Speech, width: int) -> Markup:
 def _search(speech: Speech, columns: Sequence[Column], turn: Turn, count: int) -> Markup:
     if count <= PAGE_ROWS // 2 or not any(c.find for c in columns):
         return Markup("")
-    return Markup('<label class="find"><span>{}</span><input type="search" value="{}" data-find></label>').format(
-        speech.say("table.find"), turn.find
-    )
+    return Markup(
+        '<label class="find"><span>{}</span><input type="search" value="{}" data-find></label>'
+    ).format(speech.say("table.find"), turn.find)
 
 
 def _pager(speech: Speech, page: int, count: int) -> Markup:
@@ -142,7 +144,9 @@ def _pager(speech: Speech, page: int, count: int) -> Markup:
         "table.where", first=page * PAGE_ROWS + 1, last=min(count, (page + 1) * PAGE_ROWS), count=count
     )
     return Markup('<div class="pager">{}<span aria-live="polite">{}</span>{}</div>').format(
-        _step(speech.say("table.back"), page - 1, page > 0), where, _step(speech.say("table.on"), page + 1, page < last)
+        _step(speech.say("table.back"), page - 1, page > 0),
+        where,
+        _step(speech.say("table.on"), page + 1, page < last),
     )
 
 

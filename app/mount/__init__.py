@@ -19,6 +19,7 @@ from app.doorway import Doorway, Persona
 from app.mount import levers
 from app.mount.application import PageApplication
 from app.mount.entry import COOKIE, SIGN_IN, SIGN_OUT, Entry
+from app.mount.files import Library
 from app.mount.handlers import (
     AssetFile,
     Download,
@@ -77,6 +78,7 @@ def build_server(
                 (r"/health", Health, ours),
                 (r"/download/([a-z-]+)/([a-z_]+)\.csv", Download, ours),
                 (r"/assets/([\w.-]+)", AssetFile),
+                (r"/static/(.*)", Library),
             ],
             default_handler_class=NothingHere,
         )

@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 
 class PageApplication(Application):
-    def __init__(self, page: Page, pages: tuple[Page, ...], bound: Callable[[HTTPServerRequest], str]) -> None:
+    def __init__(
+        self, page: Page, pages: tuple[Page, ...], bound: Callable[[HTTPServerRequest], str]
+    ) -> None:
         self._page = page
         self._pages = pages
         self._bound = bound

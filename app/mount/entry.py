@@ -22,7 +22,13 @@ from pages.speech import Speech
 COOKIE = "headway"
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 # A page is opened by its address alone: a token or session id handed in would open somebody else's.
-SMUGGLED = ("bokeh-token", "bokeh-session-id", "bokeh-autoload-element", "bokeh-app-path", "bokeh-absolute-url")
+SMUGGLED = (
+    "bokeh-token",
+    "bokeh-session-id",
+    "bokeh-autoload-element",
+    "bokeh-app-path",
+    "bokeh-absolute-url",
+)
 
 
 class Entry(AuthProvider):

@@ -103,7 +103,9 @@ class Home(Door):
 
 class SignIn(Door):
     async def get(self) -> None:
-        await self._show(note=speech_of(self).say("sign_in.out") if self.get_query_argument("out", "") else "")
+        await self._show(
+            note=speech_of(self).say("sign_in.out") if self.get_query_argument("out", "") else ""
+        )
 
     async def post(self) -> None:
         self.check_origin_of_form()
@@ -126,7 +128,10 @@ class SignIn(Door):
     async def _secret(self) -> str:
         if self.demo and (login := self.get_body_argument("persona", "")):
             return await self.entry.doorway.become(login)
-        login, password = self.get_body_argument("login", ""), self.get_body_argument("password", "", strip=False)
+        login, password = (
+            self.get_body_argument("login", ""),
+            self.get_body_argument("password", "", strip=False),
+        )
         return await self.entry.doorway.sign_in(login, password, self.request.remote_ip or "")
 
     async def _show(self, note: str) -> None:

@@ -10,7 +10,7 @@ from tornado.web import OutputTransform
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "connect-src 'self' {socket}; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "connect-src 'self' blob: {socket}; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -48,8 +48,4 @@ class Headers(OutputTransform):
             socket = f"{'wss' if secure else 'ws'}://{self._request.host}"
             headers["Content-Security-Policy"] = POLICY.format(nonce=nonce_of(self._request), socket=socket)
             headers.setdefault("Cache-Control", "no-store")
-        elif status_code == 200 and self._request.path.startswith("/static/"):
-            # Bokeh's and Panel's files are named with their hash (?v=) or live under a version.
-            headers["Cache-Control"] = FOR_GOOD if "v" in self._request.query_arguments else "public, max-age=86400"
-            headers.pop("Set-Cookie", None)
         return status_code, headers, chunk
