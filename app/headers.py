@@ -1,9 +1,8 @@
-"""The security headers of every answer, pages and API alike."""
+"""The security headers of every answer of core; the pages' server has its own in app/mount."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,20 +20,6 @@ _ALWAYS = {
 }
 
 
-def new_nonce() -> str:
-    return secrets.token_urlsafe(18)
-
-
-def page_policy(nonce: str) -> str:
-    """Bokeh needs inline styles and, for some widgets, WebAssembly; nothing needs unsafe-eval."""
-    return (
-        f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-        "connect-src 'self'; worker-src blob:; manifest-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    )
-
-
 def api_policy(nonce: str) -> str:
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
@@ -42,13 +27,9 @@ def api_policy(nonce: str) -> str:
     )
 
 
-def security_headers(policy: str, *, https: bool) -> dict[str, str]:
-    headers = _ALWAYS | {"content-security-policy": policy}
+def security_headers(nonce: str, *, https: bool) -> dict[str, str]:
+    headers = _ALWAYS | {"content-security-policy": api_policy(nonce)}
     return headers | ({"strict-transport-security": "max-age=31536000"} if https else {})
-
-
-def is_https(settings: Settings) -> bool:
-    return any(origin.startswith("https://") for origin in settings.origins)
 
 
 class Secured:
@@ -57,16 +38,15 @@ class Secured:
     A page of the API that needs a script finds its nonce in `scope["state"]["nonce"]`.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, policy: Callable[[str], str] = api_policy) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._https = is_https(settings)
-        self._policy = policy
+        self._https = any(origin.startswith("https://") for origin in settings.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        nonce = new_nonce()
+        nonce = secrets.token_urlsafe(18)
         scope.setdefault("state", {})["nonce"] = nonce
 
         async def sending(message: Message) -> None:
@@ -77,7 +57,7 @@ class Secured:
         await self._app(scope, receive, sending)
 
     def _with_ours(self, theirs: list[tuple[bytes, bytes]], nonce: str) -> list[tuple[bytes, bytes]]:
-        ours = security_headers(self._policy(nonce), https=self._https)
+        ours = security_headers(nonce, https=self._https)
         names = {name.lower() for name, _ in theirs}
         if b"cache-control" not in names:
             ours["cache-control"] = "no-store"
