@@ -8,6 +8,7 @@ from app.desk import LocalDesk
 from app.door import Door
 from app.doorway import Persona
 from app.signin import SignIn
+from connectors.demo.cast import PERSONAS
 from models.ask import Watermark
 
 
@@ -30,7 +31,15 @@ class LocalDoorway:
         await self._door.light(self._sign_in.sign_out, secret)
 
     async def personas(self) -> list[Persona]:
-        return await self._door.light(self._sign_in.personas)
+        return await self._door.light(self._personas)
+
+    def _personas(self) -> list[Persona]:
+        """The cast of the demo school; where another school was generated, some of each role."""
+        if not self._door.settings.demo:
+            return []
+        people = self._door.metadata.people
+        cast = [Persona(p.login, p.name, p.role, p.line) for p in PERSONAS if people.by_login(p.login)]
+        return cast or self._sign_in.personas()
 
     async def ready(self) -> str | None:
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from compute.dimensions import DIMENSION
 from compute.measures import MEASURES
 from compute.measures.measure import Measure
+from compute.questions import QUESTIONS
 from compute.scoping import Tables
 from models.scope import Scope, Viewer
 
@@ -92,7 +93,7 @@ def relations(caller: Caller) -> Row:
 
 
 def catalogue(caller: Caller) -> Row:
-    """Every measure and dimension that the asker may use, in words."""
+    """Every question, measure and dimension that the asker may use, in words."""
     roles = caller.door.metadata.roles.by_name.values()
 
     def told(measure: Measure) -> Row:
@@ -109,6 +110,11 @@ def catalogue(caller: Caller) -> Row:
         }
 
     return {
+        "questions": [
+            {"name": q.name, "meaning": q.meaning, "freshness": q.freshness, "rows": q.rows}
+            for q in QUESTIONS
+            if caller.viewer.may(q.action)
+        ],
         "measures": [told(m) for m in MEASURES if caller.scope.rows in m.scopes],
         "dimensions": [
             {"name": d.name, "meaning": d.meaning, "kind": d.kind, "label": d.label is not None}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 
+import click
 import uvicorn
 
 from app.build import build
@@ -19,29 +21,24 @@ GRACE_S = 5
 
 
 def run_core(settings: Settings, watched: bool) -> int:
-    return _run(settings, watched, _core(settings))
+    return _run(settings, watched, _serve_core(Core(settings)))
 
 
 def run_ui(settings: Settings, watched: bool) -> int:
     return _run(settings, watched, _ui(settings))
 
 
-def run_single(settings: Settings, watched: bool) -> int:
+def run_single(settings: Settings, greeting: str) -> int:
     """Core and pages in one process; the desk is at hand, no socket is needed for it."""
-    return _run(settings, watched, _single(settings))
+    return _run(settings, False, _single(settings, greeting))
 
 
-def _run(settings: Settings, watched: bool, work: object) -> int:
+def _run(settings: Settings, watched: bool, work: Coroutine[None, None, int]) -> int:
     start_logs(settings.log_level)
     if watched:
         end_with_parent()
     with asyncio.Runner() as runner:
-        return runner.run(work)  # type: ignore[arg-type]
-
-
-async def _core(settings: Settings) -> int:
-    core = Core(settings)
-    return await _serve_core(core)
+        return runner.run(work)
 
 
 async def _serve_core(core: Core) -> int:
@@ -112,15 +109,21 @@ def _origins(settings: Settings) -> list[str]:
     return [*dict.fromkeys(own), *(origin.split("//", 1)[1] for origin in settings.origins)]
 
 
-async def _single(settings: Settings) -> int:
+async def _single(settings: Settings, greeting: str) -> int:
     core = Core(settings)
     serving = asyncio.ensure_future(_serve_core(core))
-    while core.why_not and not serving.done():  # noqa: ASYNC110 - once, at the start
-        await asyncio.sleep(0.05)
-    pages = asyncio.ensure_future(_pages(core.doorway, settings)) if not serving.done() else None
+    pages = asyncio.ensure_future(_pages_of(core, greeting))
     try:
-        return await serving
+        await asyncio.wait({serving, pages}, return_when=asyncio.FIRST_COMPLETED)
+        return await (serving if serving.done() else pages)
     finally:
-        if pages is not None:
-            pages.cancel()
-            await asyncio.gather(pages, return_exceptions=True)
+        for task in (pages, serving):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _pages_of(core: Core, greeting: str) -> int:
+    while core.why_not:  # noqa: ASYNC110 - once, at the start
+        await asyncio.sleep(0.05)
+    click.echo(greeting)
+    return await _pages(core.doorway, core.settings)

@@ -21,6 +21,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("demo", "app.commands.demo", "Start a demo school and keep its day running."),
     Command("serve", "app.commands.serve", "Start Headway on your own data."),
     Command("ask", "app.commands.ask", "Ask for measures: a table, --json or --csv."),
+    Command("generate", "app.commands.school", "Make a demo school with a known truth.", "generate"),
     Command(
         "doctor", "app.commands.doctor", "Say what is configured, reachable, missing, and how to fix it."
     ),

@@ -1,4 +1,4 @@
-"""`./headway generate` makes a demo school; `./headway simulate` plays its day against a running Headway."""
+"""`./headway generate`: a demo school with a known truth."""
 
 from __future__ import annotations
 

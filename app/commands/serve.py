@@ -28,17 +28,17 @@ def command(host: str | None, port: int | None, data: Path | None, single: bool 
     settings = read_settings(os.environ, host=host, port=port, data=data, single=single)
     refuse_taken_ports(settings)
     with alone_in(settings.data):
-        return start(settings)
+        return start(settings, f"Headway is up: {address(settings)}  (Ctrl-C stops it)")
 
 
-def start(settings: Settings) -> int:
+def start(settings: Settings, greeting: str) -> int:
     if settings.single:
         from app.running import run_single
 
-        return run_single(settings, watched=False)
+        return run_single(settings, greeting)
 
     async def greet() -> None:
-        say(f"Headway is up: {address(settings)}")
+        click.echo(greeting)
 
     async def run() -> int:
         return await Supervisor(parts(settings), say).run(greet)

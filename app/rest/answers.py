@@ -13,7 +13,8 @@ import orjson
 import pyarrow as pa
 from starlette.responses import Response
 
-from models.ask import Answer, Ask, ColumnMeaning
+from compute.grammar import text_of
+from models.ask import Answer, ColumnMeaning
 from models.errors import NotAcceptable
 
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
@@ -47,16 +48,16 @@ def response_of(answer: Answer, form: str) -> Response:
 
 
 def body_of(answer: Answer) -> dict[str, Any]:
-    return success(answer.columns, rows_of(answer.table), answer.as_of, question_of(answer.ask)) | {
+    return success(answer.columns, rows_of(answer.table), answer.as_of, text_of(answer.ask)) | {
         "suppressed": answer.suppressed,
         "notes": list(answer.notes),
     }
 
 
 def success(
-    columns: Iterable[ColumnMeaning], rows: list[dict[str, Any]], as_of: datetime | None, question: Any
+    columns: Iterable[ColumnMeaning], rows: list[dict[str, Any]], as_of: datetime, question: str
 ) -> dict[str, Any]:
-    """The one shape of every answer that succeeded."""
+    """The one shape of every answer that succeeded. `question` is what was really answered, as text."""
     return {
         "columns": [{"name": c.name, "kind": c.kind, "unit": c.unit, "meaning": c.meaning} for c in columns],
         "rows": rows,
@@ -77,21 +78,6 @@ def _ids_as_text(table: pa.Table) -> pa.Table:
         at = table.schema.get_field_index(name)
         table = table.set_column(at, name, table.column(name).cast(pa.string()))
     return table
-
-
-def question_of(ask: Ask) -> dict[str, Any]:
-    """What was really answered; for who may not see rows the span is brought to whole months."""
-    said: dict[str, Any] = {
-        "measures": list(ask.measures),
-        "by": list(ask.by),
-        "where": [{"dimension": w.dimension, "op": w.op, "values": list(w.values)} for w in ask.where],
-        "since": ask.since,
-        "until": ask.until,
-        "order": list(ask.order),
-        "limit": ask.limit,
-        "audience": ask.audience,
-    }
-    return said | dict(ask.options)
 
 
 def csv_of(answer: Answer) -> str:
@@ -119,7 +105,7 @@ def arrow_of(answer: Answer) -> bytes:
     told: Mapping[str, object] = {
         "as_of": answer.as_of.isoformat(),
         "suppressed": answer.suppressed,
-        "question": question_of(answer.ask),
+        "question": text_of(answer.ask),
         "notes": list(answer.notes),
     }
     table = answer.table.replace_schema_metadata({"headway": json.dumps(told, default=str)})

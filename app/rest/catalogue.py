@@ -31,6 +31,12 @@ _OF_DIMENSIONS = (
     ("kind", "string, int or date."),
     ("label", "Does labels=1 add a title?"),
 )
+_OF_QUESTIONS = (
+    ("name", "The name by which it is asked: question=NAME."),
+    ("meaning", "What it answers."),
+    ("freshness", "live, near (a minute) or batch (an hour)."),
+    ("rows", "aggregate, or learners: one row for each."),
+)
 _OF_ME = (
     ("role", "The role in which you ask."),
     ("actions", "What you may do."),
@@ -49,6 +55,12 @@ async def get_measures(request: Request) -> Response:
 async def get_dimensions(request: Request) -> Response:
     told = await desk_of(request).look("catalogue")
     return _listed(request, "dimensions", _OF_DIMENSIONS, told["dimensions"])
+
+
+@router.get("/questions", summary="Every question you may ask.", response_class=Response)
+async def get_questions(request: Request) -> Response:
+    told = await desk_of(request).look("catalogue")
+    return _listed(request, "questions", _OF_QUESTIONS, told["questions"])
 
 
 @router.get("/me", summary="In which role and school you ask.", response_class=Response)
