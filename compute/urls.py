@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from compute.grammar import among, checked, day, limit, scalar, where, written
 from models.ask import Ask, Scalar, Where
 from models.errors import BadQuestion, unknown
 
+SWITCHES = ("labels", "fill")  # options that are said by their name: `labels=true`
 PARAMETERS = (
     "question",
     "measures",
@@ -19,8 +20,13 @@ PARAMETERS = (
     "order",
     "limit",
     "audience",
+    "purpose",
+    *SWITCHES,
     "option",
 )
+
+_SHORT = {"eq": "=", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+_LONGEST_PURPOSE = 80
 
 
 def from_query(pairs: Iterable[tuple[str, str]]) -> Ask:
@@ -43,7 +49,8 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> Ask:
         until=day("until", one["until"]) if one.get("until") else None,
         order=_names(given.get("order", ())),
         limit=limit(one["limit"]) if one.get("limit") else None,
-        options=tuple(_url_option(text) for text in given.get("option", ())),
+        options=tuple(_options(given)),
+        purpose=(one.get("purpose") or Ask().purpose)[:_LONGEST_PURPOSE],
     )
     return checked(among(ask, one["audience"]) if one.get("audience") else ask)
 
@@ -58,7 +65,7 @@ def to_query(ask: Ask) -> list[tuple[str, str]]:
     pairs += [(name, str(value)) for name, value in rest if value is not None]
     if ask.audience != "mine":
         pairs.append(("audience", ask.audience))
-    return pairs + [("option", f"{name}:{written(value)}") for name, value in ask.options]
+    return pairs + [_said(name, value) for name, value in ask.options]
 
 
 def _names(texts: Iterable[str]) -> tuple[str, ...]:
@@ -75,9 +82,24 @@ def _url_condition(text: str) -> Where:
     if not colon:
         raise BadQuestion(f"where '{text[:80]}' is not NAME:OPERATOR:VALUE, such as course_id:in:C1|C2.")
     split = re.findall(r"(?:^|\|)((?:\\.|[^|\\]|\\$)*)", values, flags=re.DOTALL)
-    return where(name, op, [re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL) for value in split])
+    return where(
+        name, _SHORT.get(op, op), [re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL) for value in split]
+    )
 
 
-def _url_option(text: str) -> tuple[str, Scalar]:
-    name, colon, value = text.partition(":")
-    return name, scalar(value) if colon else True
+def _options(given: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Scalar]]:
+    for name in SWITCHES:
+        for text in given.get(name, ()):
+            if text not in ("true", "false"):
+                raise BadQuestion(f"'{text[:80]}' is neither true nor false, as {name} needs.")
+            if text == "true":
+                yield name, True
+    for text in given.get("option", ()):
+        name, colon, value = text.partition(":")
+        yield name, scalar(value) if colon else True
+
+
+def _said(name: str, value: Scalar) -> tuple[str, str]:
+    if name in SWITCHES and value is True:
+        return name, "true"
+    return "option", f"{name}:{written(value)}"

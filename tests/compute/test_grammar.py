@@ -34,7 +34,7 @@ _BY = st.lists(st.sampled_from([d.name for d in DIMENSIONS]), max_size=3).map(tu
 _LETTERS = "aZé7-_.|\\\" \n\t:,=<>!\u2028\u0130😀'"
 _WORDS = ["by", "and", "in", 'a "b"', "a|b", "\\", "a\\|b", "x:y", "", " "]
 _TEXT = st.text(_LETTERS, max_size=12) | st.sampled_from(_WORDS)
-_OPTIONS = [(), (("labels", True),), (("fill", True), ("labels", False), ("n", 12))]
+_OPTIONS = [(), (("labels", True),), (("labels", True), ("fill", True), ("n", 12), ("exact", False))]
 _VALUE = {
     "string": _TEXT,
     "int": st.integers(-(2**63), 2**63 - 1),
@@ -148,6 +148,11 @@ def test_a_wrong_url_is_told_what_is_wrong(query: str, said: str) -> None:
     with pytest.raises(BadQuestion) as refused:
         from_query(parse_qsl(query))
     assert refused.value.detail.startswith(said)
+
+
+def test_a_url_may_use_letters_for_signs_and_say_labels_by_name() -> None:
+    ask = from_query([("measures", "events"), ("where", "hour:ge:8"), ("labels", "true"), ("fill", "false")])
+    assert ask == Ask(measures=("events",), where=(Where("hour", ">=", (8,)),), options=(("labels", True),))
 
 
 def test_an_endless_line_is_not_read() -> None:
