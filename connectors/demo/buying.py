@@ -21,9 +21,11 @@ def product_ids(prefix: str, codes: tuple[str, ...]) -> list[str]:
 def shop(today: Today) -> None:
     """Visits to the catalogue, in sessions of their own: a look, the checkout, the payment."""
     rng, people = today.rng, today.learners
+    # Demand follows the planted trend whoever comes and goes: it does not depend on how many are there.
     wanted = today.campus.place.visits * float(demand(np.array([today.number]), today.days)[0])
-    learner = today.block[rng.random(len(today.block)) < np.minimum(wanted * today.intensity, 0.9)]
-    learner = learner[~people.safe[learner]]
+    buyers = today.block[~people.safe[today.block]]
+    visits = int(rng.poisson(wanted * today.places * today.intensity)) if len(buyers) else 0
+    learner = rng.choice(buyers, visits)
     session, start = today.open(learner), rng.uniform(7 * 3600, 22.5 * 3600, len(learner))
     product, slot = _wish(today, learner)
     rows, texts = today.rows, today.rows.texts

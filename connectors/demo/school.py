@@ -83,6 +83,7 @@ class School:
             campus=self.campus,
             learners=people,
             block=here[(here >= block) & (here < block + BLOCK)],
+            places=min(BLOCK, len(people) - block),
             rng=rng_of(self.size.seed, self.place, 2, day, block),
             rows=rows,
             intensity=self.intensity,

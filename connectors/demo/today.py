@@ -24,6 +24,7 @@ class Today:
     campus: Campus
     learners: Learners
     block: Ints  # the learners of this block who are there
+    places: int  # learners of this block, there or not
     rng: np.random.Generator
     rows: Rows
     intensity: float

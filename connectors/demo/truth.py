@@ -29,6 +29,7 @@ def truth(schools: Sequence[School]) -> dict[str, Any]:
         "since": schools[0].days[0].day.isoformat(),
         "until": size.until.isoformat(),
         "now": size.now.isoformat(),
+        "size": {n: getattr(size, n) for n in ("learners", "courses", "days", "events", "seed")},
         "personas": [asdict(p) for p in PERSONAS],
         "organisations": {school.place.key: _of_school(school) for school in schools},
     }
@@ -85,6 +86,7 @@ def _drop_out(school: School) -> dict[str, Any]:
         " logit = intercept + sum of coefficient x feature",
         "coefficients": asdict(school.place.drop_out),
         "share": float(np.mean(school.learners.dropped < NEVER)),
+        "student_ids": [school.student_ids[n] for n in gone],
         "learners": {
             _id(school, n): day_of(school, int(school.learners.dropped[n])).isoformat() for n in gone
         },
