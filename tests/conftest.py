@@ -11,7 +11,7 @@ import pytest
 from compute.rollups import DELTAS
 from connectors.metadata import Metadata
 from connectors.warehouse import Warehouse, open_warehouse
-from tests.school import Clock, open_school
+from tests.hill import Clock, open_school
 
 _databases = count(1)
 

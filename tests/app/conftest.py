@@ -21,7 +21,7 @@ from connectors.metadata import Metadata
 from connectors.warehouse import open_warehouse
 from models.desk import Desk
 from tests.builders import MONDAY, dimension, event, events
-from tests.school import SECRET, Clock, School, found, open_school
+from tests.hill import SECRET, Clock, School, found, open_school
 
 JANUARY = MONDAY - timedelta(days=45)
 

@@ -26,7 +26,7 @@ from config.roles import OPEN_PAGE
 from config.settings import Settings, read_settings
 from connectors.metadata import Metadata
 from models.errors import NotFound, NotSignedIn
-from tests.school import SECRET, School, found
+from tests.hill import SECRET, School, found
 
 ORIGIN = "http://127.0.0.1:8080"
 TEST_RULES = (

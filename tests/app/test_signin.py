@@ -8,7 +8,7 @@ from app.signin import PER_ROLE, SignIn
 from config.settings import read_settings
 from connectors.metadata import Metadata, NewPerson
 from models.errors import NotFound, NotSignedIn, TooMany
-from tests.school import PASSWORD, SECRET, found
+from tests.hill import PASSWORD, SECRET, found
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, update
 from connectors.metadata import AuditEntry, AuditReport, Metadata
 from connectors.metadata.schema import AUDIT, AUDIT_HEAD
 from models.errors import Unavailable
-from tests.school import SECRET, Clock, open_school
+from tests.hill import SECRET, Clock, open_school
 
 
 def entries(count: int, who: str = "p1") -> list[AuditEntry]:

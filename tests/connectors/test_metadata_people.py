@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.metadata import Metadata, NewPerson, Pseudonyms, open_metadata
 from connectors.metadata.schema import PEOPLE, PERSON_KEYS, RELATIONS
 from models.errors import BadQuestion, BadSettings, NotFound
-from tests.school import SECRET, Clock, found, open_school
+from tests.hill import SECRET, Clock, found, open_school
 
 CANARY = "Zebedee Canarybird"
 PERSONAL = (CANARY, "zebedee@canary.test", "zeb.login", "STUDENT-4711", "2011-07-08")

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 from connectors.metadata import Metadata, open_metadata
 from connectors.metadata.schema import SCHEMA
 from models.errors import BadSettings, NewerSchema, Unavailable
-from tests.school import SECRET, found
+from tests.hill import SECRET, found
 
 
 def test_the_migrations_make_exactly_the_declared_tables(metadata: Metadata) -> None:

@@ -12,7 +12,7 @@ from connectors.metadata import Metadata, NewRelation
 from connectors.metadata.scopes import comes_of_age
 from models.errors import BadQuestion, NotFound
 from models.scope import Scope, Viewer
-from tests.school import TODAY, Clock, School, found, open_school
+from tests.hill import TODAY, Clock, School, found, open_school
 
 
 def viewer(metadata: Metadata, school: School, login: str) -> Viewer:

@@ -12,7 +12,7 @@ from connectors.metadata import LockRules, Metadata, SessionRules, open_metadata
 from connectors.metadata.passwords import Hasher
 from connectors.metadata.schema import PEOPLE, SESSIONS, TOKENS
 from models.errors import BadQuestion, NotFound, NotSignedIn, TooMany
-from tests.school import CHEAP, PASSWORD, SECRET, Clock, found, open_school
+from tests.hill import CHEAP, PASSWORD, SECRET, Clock, found, open_school
 
 
 def test_a_session_is_its_persons_until_it_is_closed(metadata: Metadata) -> None:
