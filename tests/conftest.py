@@ -12,6 +12,7 @@ from compute.rollups import DELTAS
 from connectors.metadata import Metadata
 from connectors.warehouse import Warehouse, open_warehouse
 from tests.hill import Clock, open_school
+from tests.school import filled_school, known_school, small_school  # noqa: F401  fixtures for all
 
 _databases = count(1)
 
