@@ -11,11 +11,10 @@ from collections.abc import Iterable
 import ibis
 import ibis.expr.types as ir
 
-from models.rollup import AFTER, BATCH, BEFORE, PILE, Rollups, Step
+from models.rollup import AFTER, BATCH, BEFORE, PILE, RECENT, Rollups, Step
 from models.tables import (
     BUCKET_S,
     COURSE_DAY,
-    EVENTS,
     IDLE_S,
     LEARNER_COURSE_DAY,
     LEARNER_DAY,
@@ -122,8 +121,13 @@ def standings(events: ir.Table) -> ir.Table:
 
 def delta(rollup: Table, rows: ir.Table) -> ir.Table:
     """What `rows` (contributions, or rows of a finer roll-up) add to `rollup`: one row per key."""
+    return merged(rollup, shaped(rollup, rows))
+
+
+def shaped(rollup: Table, rows: ir.Table) -> ir.Table:
+    """`rows` with exactly the columns of `rollup`; what they do not know counts 0."""
     missing = [c for c in rollup.columns if c.name not in rows.columns]
-    return merged(rollup, rows.mutate(**{c.name: ibis.literal(0).cast(c.type) for c in missing}))
+    return rows.mutate(**{c.name: ibis.literal(0).cast(c.type) for c in missing}).select(rollup.names())
 
 
 def merged(rollup: Table, rows: ir.Table) -> ir.Table:
@@ -216,7 +220,7 @@ def _touched_sessions(batch: ir.Table) -> ir.Table:
 
 def _steps() -> Iterable[Step]:
     """The finest roll-up is computed from the events, the coarser ones from its few rows."""
-    batch = ibis.table(EVENTS.schema, name=BATCH)
+    batch = ibis.table(RECENT.schema, name=BATCH)
     finest = ibis.table(LEARNER_COURSE_DAY.schema, name="finest")
     before = ibis.table(SESSIONS.schema, name=BEFORE)
     after = ibis.table(SESSIONS.schema, name=AFTER)
@@ -288,4 +292,12 @@ def _score_columns(events: ir.Table) -> dict[str, ir.Value]:
 
 
 _PILES = {t.name: merged(t, ibis.table(t.schema, name=PILE)) for t in ROLLUPS if t is not SESSIONS}
-DELTAS = Rollups(tuple(_steps()), _PILES)
+_TAILS = {
+    **{
+        t.name: shaped(t, contributions(RECENT.unbound))
+        for t in (LEARNER_DAY, LEARNER_COURSE_DAY, COURSE_DAY)
+    },
+    VIDEO_BUCKET_DAY.name: shaped(VIDEO_BUCKET_DAY, video_contributions(RECENT.unbound)),
+    LEARNER_NOW.name: standings(RECENT.unbound),
+}
+DELTAS = Rollups(tuple(_steps()), _PILES, _TAILS)

@@ -1,5 +1,5 @@
 """How roll-ups follow the events: expressions from compute, run by the warehouse inside its own
-transaction. The two wings never meet; they share these shapes."""
+transactions. The two wings never meet; they share these shapes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,32 @@ from dataclasses import dataclass
 
 import ibis.expr.types as ir
 
+from models.tables import EVENTS, Table
+
+_FOLLOWED = (
+    "organisation_id",
+    "event_id",
+    "event_type",
+    "occurred_at",
+    "day",
+    "learner_id",
+    "session_id",
+    "sequence",
+    "course_id",
+    "lesson_id",
+    "video_id",
+    "device_type",
+    "position_s",
+    "duration_s",
+    "score",
+    "correct",
+    "amount_cents",
+)
+# Events that are stored but not yet in the roll-ups' own tables, with the columns that roll-ups need.
+RECENT = Table("recent_event", "state", (), tuple(c for c in EVENTS.columns if c.name in _FOLLOWED))
+
 # Names that the expressions read besides the tables of models.tables. `batch` has the columns of
-# EVENTS and holds the events just stored; `pile` has a roll-up's own columns.
+# RECENT; `pile` has a roll-up's own columns.
 BATCH = "batch"
 PILE = "pile"
 BEFORE = "sessions_before"
@@ -28,7 +52,9 @@ class Step:
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollups:
     """`steps` run in order for a batch. Afterwards the rows of BEFORE leave `sessions` and those of
-    AFTER take their place. `merges` says how a pile of a roll-up's rows becomes one row per key."""
+    AFTER take their place. `merges` says how a pile of a roll-up's rows becomes one row per key.
+    `tails` gives RECENT as rows of each roll-up, so that a reader sees them before they are folded in."""
 
     steps: tuple[Step, ...]
     merges: Mapping[str, ir.Table]
+    tails: Mapping[str, ir.Table]

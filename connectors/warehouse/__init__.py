@@ -67,8 +67,15 @@ class Warehouse(Protocol):
     def rebuild(self) -> None:
         """Make every roll-up anew from raw events."""
 
+    def fold(self) -> int:
+        """Move recent events into the roll-ups' tables; returns how many. Answers do not change: they
+        see recent events already, at a price that grows with their number (keep it under 100,000).
+        Costs some 70 ms and 3 us an event, beside the writer: for once in a few seconds."""
+        ...
+
     def compact(self) -> int:
-        """Merge roll-up rows that share a key; returns how many rows went. For idle moments."""
+        """Fold, then merge roll-up rows that share a key; returns how many rows went. Answers do not
+        change. For idle moments."""
         ...
 
     def checkpoint(self) -> None:

@@ -1,23 +1,46 @@
-"""What follows a batch of events inside its transaction, in SQL that both engines understand."""
+"""How stored events reach the roll-ups, in SQL that both engines understand.
+
+A commit stores its events twice: whole in `events`, and their few telling columns in `recent_event`.
+A reader of a roll-up sees its table and the recent events as rows of it, so an answer counts an event
+from the commit that stored it. Folding moves recent events into the tables, many at once: a commit of
+500 events would otherwise pay 80 ms for a dozen wide statements. Compacting merges equal keys.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from connectors.warehouse.schema import quoted
 from connectors.warehouse.sql import RollupStatements, same_key
-from models.rollup import AFTER, BATCH, BEFORE, PILE
-from models.tables import SESSIONS, TABLE, Table
+from models.rollup import AFTER, BATCH, BEFORE, PILE, RECENT
+from models.tables import ROLLUPS, SESSIONS, TABLE, Table
+
+Keep = Callable[[str, str], str]  # the statement that holds rows under a name for the transaction
 
 
-def rollup_changes(
-    statements: RollupStatements, keep: Callable[[str, str], str], *, alone: str | None = None
-) -> Iterator[str]:
-    """`keep` gives the statement that holds rows under a name for the rest of the transaction;
-    `alone` runs before stored sessions are read, which two writers must not do for the same ones."""
+def folding(statements: RollupStatements, keep: Keep) -> Iterator[str]:
+    """The last statement deletes the recent events: its count is how many were folded."""
+    yield f"CREATE OR REPLACE TEMP VIEW {BATCH} AS SELECT * FROM {RECENT.name}"
+    yield from rollup_changes(statements, keep)
+    yield f"DELETE FROM {RECENT.name}"
+
+
+def emptying() -> Iterator[str]:
+    for name in (RECENT.name, *(rollup.name for rollup in ROLLUPS)):
+        yield f'DELETE FROM "{name}"'
+
+
+def folding_month(month: object, statements: RollupStatements, keep: Keep) -> Iterator[str]:
+    yield (
+        f"CREATE OR REPLACE TEMP VIEW {BATCH} AS SELECT {quoted(RECENT.names())} FROM events "
+        f"WHERE day >= DATE '{month}' AND day < DATE '{month}' + INTERVAL '1' MONTH"
+    )
+    yield from rollup_changes(statements, keep)
+
+
+def rollup_changes(statements: RollupStatements, keep: Keep) -> Iterator[str]:
+    """What the events of `batch` change."""
     for sql, into, kept in statements.steps:
-        if kept == BEFORE and alone:
-            yield alone
         if kept:
             yield keep(kept, sql)
         if into:
@@ -38,14 +61,31 @@ def _replace_sessions() -> Iterator[str]:
     yield f"INSERT INTO sessions ({names}) SELECT {names} FROM {AFTER}"
 
 
-def compaction(rollup: Table, merge: str, keep: Callable[[str, str], str]) -> Iterator[str]:
-    """Rows of `rollup` that share a key become one, in the days of the temporary table `days`."""
-    key = quoted(rollup.key)
+def compacting(statements: RollupStatements, keep: Keep) -> Iterator[str]:
+    """Rows that share a key become one, in the days that were touched."""
+    yield keep("days", "SELECT DISTINCT day FROM touched_day")
+    for name, merge in statements.merges.items():
+        yield from _merging(TABLE[name], merge, keep)
+    yield "DELETE FROM touched_day"
+
+
+def _merging(rollup: Table, merge: str, keep: Keep) -> Iterator[str]:
+    key, names = quoted(rollup.key), quoted(rollup.names())
     inside = "WHERE day IN (SELECT day FROM days)" if "day" in rollup.key else ""
-    shared = f'SELECT {key} FROM "{rollup.name}" {inside} GROUP BY {key} HAVING count(*) > 1'
-    names = quoted(rollup.names())
-    yield keep("shared", shared)
     matched = same_key("r", "shared", rollup.key)
+    yield keep("shared", f'SELECT {key} FROM "{rollup.name}" {inside} GROUP BY {key} HAVING count(*) > 1')
     yield keep(PILE, f'SELECT r.* FROM "{rollup.name}" AS r JOIN shared ON {matched}')
     yield f'DELETE FROM "{rollup.name}" AS r USING shared WHERE {matched}'
     yield f'INSERT INTO "{rollup.name}" ({names}) {merge}'
+
+
+def with_recent(query: str, tails: Mapping[str, str], schema: str) -> str:
+    """`query` with each roll-up in `tails` standing for its table and the recent events together."""
+    if not tails:
+        return query
+    both = ", ".join(
+        f'"{name}" AS NOT MATERIALIZED (SELECT {quoted(TABLE[name].names())} FROM {schema}."{name}" '
+        f"UNION ALL {tail})"
+        for name, tail in tails.items()
+    )
+    return f"WITH {both}, {query[5:]}" if query.startswith("WITH ") else f"WITH {both} {query}"

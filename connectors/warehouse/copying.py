@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import io
 
-import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from connectors.warehouse.postgres_parts import Cursor
 from connectors.warehouse.schema import quoted
 
-_READ = csv.ConvertOptions(
-    null_values=[""],
-    strings_can_be_null=True,
-    quoted_strings_can_be_null=False,  # Postgres writes null as nothing and '' as ""
-    true_values=["t"],
-    false_values=["f"],
-)
 _WRITE = csv.WriteOptions(include_header=False, quoting_style="all_valid")
 
 
-def copy_in(cursor: psycopg.Cursor[tuple[object, ...]], table: str, rows: pa.Table) -> None:
+def copy_in(cursor: Cursor, table: str, rows: pa.Table) -> None:
     if not len(rows):
         return
     text = io.BytesIO()
@@ -30,7 +23,7 @@ def copy_in(cursor: psycopg.Cursor[tuple[object, ...]], table: str, rows: pa.Tab
         copy.write(text.getbuffer())
 
 
-def copy_out(cursor: psycopg.Cursor[tuple[object, ...]], query: str, schema: pa.Schema) -> pa.Table:
+def copy_out(cursor: Cursor, query: str, schema: pa.Schema) -> pa.Table:
     """The rows of `query`, whose columns have the names and types of `schema`."""
     if any(pa.types.is_nested(field.type) for field in schema):
         return _fetched(cursor, query, schema)
@@ -44,18 +37,18 @@ def copy_out(cursor: psycopg.Cursor[tuple[object, ...]], query: str, schema: pa.
 def _parsed(text: bytes, schema: pa.Schema) -> pa.Table:
     convert = csv.ConvertOptions(
         column_types=schema,
-        null_values=_READ.null_values,
+        null_values=[""],
         strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-        true_values=_READ.true_values,
-        false_values=_READ.false_values,
+        quoted_strings_can_be_null=False,  # Postgres writes null as nothing and '' as ""
+        true_values=["t"],
+        false_values=["f"],
     )
     read = csv.ReadOptions(column_names=schema.names, block_size=max(1 << 20, len(text) // 8))
     parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
     return csv.read_csv(io.BytesIO(text), read, parse, convert)
 
 
-def _fetched(cursor: psycopg.Cursor[tuple[object, ...]], query: str, schema: pa.Schema) -> pa.Table:
+def _fetched(cursor: Cursor, query: str, schema: pa.Schema) -> pa.Table:
     rows = cursor.execute(query.encode()).fetchall()
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]

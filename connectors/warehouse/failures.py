@@ -18,6 +18,10 @@ def too_slow(limit_s: float) -> Unavailable:
     )
 
 
+def opened_for_reading() -> BadSettings:
+    return BadSettings("This warehouse was opened for reading: open it with its roll-ups to change events.")
+
+
 @contextmanager
 def duckdb_failures(place: str) -> Iterator[None]:
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from connectors.warehouse.schema import Engine, create, first_tables
 from models.errors import NewerSchema
+from models.rollup import RECENT
 from models.tables import DEAD_LETTER
 
 VERSION_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL, why VARCHAR NOT NULL)"
@@ -25,6 +26,7 @@ class Migration:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("the first tables", first_tables),
     Migration("dead letters", lambda engine: create(engine, DEAD_LETTER)),
+    Migration("events that wait to be folded in", lambda engine: create(engine, RECENT)),
 )
 
 

@@ -1,4 +1,4 @@
-"""Ibis expressions as SQL, compiled once, and SQL that both engines share."""
+"""Ibis expressions as SQL, compiled once, and Arrow as the engines need it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from dataclasses import dataclass
 from functools import cache
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from connectors.warehouse.schema import Engine
 from models.rollup import Rollups
+from models.tables import LEARNER_DAY, SESSIONS
 
 _KEPT = 4096
+# Whether an event joins two sessions is known when it is folded in, so these wait for that.
+_OF_SESSIONS = ("sessions", "session_s")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     text: str
     schema: pa.Schema  # what the expression promises, with uuid as text
+    tables: frozenset[str]
+    reads_sessions: bool
 
 
 class Compiler:
@@ -45,22 +51,29 @@ class Compiler:
 
     def _compiled(self, table: ir.Table) -> Statement:
         plain = table.mutate(**{n: table[n].cast("string") for n, t in table.schema().items() if t.is_uuid()})
-        return Statement(sql_text(plain, self._engine), plain.schema().to_pyarrow())
+        text = sql_text(plain, self._engine)
+        tables = frozenset(found.name for found in plain.op().find(ops.UnboundTable))
+        named = any(f'"{n}"' in text or n in plain.columns for n in _OF_SESSIONS)
+        reads_sessions = SESSIONS.name in tables or (LEARNER_DAY.name in tables and named)
+        return Statement(text, plain.schema().to_pyarrow(), tables, reads_sessions)
 
 
 @dataclass(frozen=True, slots=True)
 class RollupStatements:
-    """The steps and merges of compute as SQL."""
+    """What compute says about roll-ups, as SQL."""
 
     steps: tuple[tuple[str, str | None, str | None], ...]  # SQL, into, kept
     merges: dict[str, str]
+    tails: dict[str, str]
 
 
 @cache
 def rollup_statements(rollups: Rollups, engine: Engine) -> RollupStatements:
-    steps = tuple((sql_text(s.rows, engine), s.into, s.kept) for s in rollups.steps)
-    merges = {name: sql_text(rows, engine) for name, rows in rollups.merges.items()}
-    return RollupStatements(steps, merges)
+    return RollupStatements(
+        tuple((sql_text(s.rows, engine), s.into, s.kept) for s in rollups.steps),
+        {name: sql_text(rows, engine) for name, rows in rollups.merges.items()},
+        {name: sql_text(rows, engine) for name, rows in rollups.tails.items()},
+    )
 
 
 def sql_text(expr: ir.Expr, engine: Engine) -> str:
