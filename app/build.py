@@ -7,15 +7,17 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from app import ingest
 from app.core import Core
 from app.front import Front
 from app.gate import Gate
 from app.headers import Secured
 from app.problems import on_headway_error, on_http_error, on_wrong_fields
-from app.rest import ROUTERS
+from app.rest import catalogue, health, query
 from models.errors import HeadwayError
 
 VERSION = "0.1.0"
+ROUTERS = (health.router, catalogue.router, query.router, ingest.router)
 
 
 def build(core: Core) -> ASGIApp:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.door import Door
+from app.ingest import open_writer
 from app.local import LocalDoorway
 from app.metrics import Metrics
 from app.pulse import Pulse
 from app.socket import DeskSocket
 from compute.rollups import DELTAS
 from config.settings import Settings
+from connectors.intake.writer import Writer
 from connectors.metadata import Metadata, metadata_of
 from connectors.warehouse import Warehouse, open_warehouse
 from models.errors import Unavailable
@@ -30,6 +32,7 @@ class Core:
         self.why_not: str | None = "Headway is starting."
         self._door: Door | None = None
         self._doorway: LocalDoorway | None = None
+        self._writer: Writer | None = None
         self._pulse: Pulse | None = None
         self._socket: DeskSocket | None = None
 
@@ -44,6 +47,13 @@ class Core:
         if self._doorway is None:
             raise Unavailable(self.why_not or "Headway is starting.")
         return self._doorway
+
+    @property
+    def writer(self) -> Writer:
+        """The one way in."""
+        if self._writer is None:
+            raise Unavailable(self.why_not or "Headway is starting.")
+        return self._writer
 
     def not_ready(self) -> str | None:
         """One sentence while questions cannot be answered."""
@@ -62,6 +72,7 @@ class Core:
 
     def take(self, door: Door) -> None:
         """From here on questions are answered."""
+        self._writer = open_writer(door.warehouse, door.metadata, self.settings, self.metrics)
         self._door = door
         self._doorway = LocalDoorway(door)
         self.why_not = None
@@ -94,6 +105,8 @@ class Core:
         self.why_not = "Headway is stopping."
         if self._socket is not None:
             await self._socket.close()
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.close)
         if self._pulse is not None:
             await self._pulse.stop()
         if self._door is not None:

@@ -21,6 +21,9 @@ log = logging.getLogger("headway.request")
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
+_ASKED_ALL_THE_TIME = ("/health", "/health/ready", "/health/live", "/metrics")
+
+
 class Front:
     """Pure ASGI. Nothing of the request's URL, headers or body is logged, only the route's pattern."""
 
@@ -53,6 +56,8 @@ class Front:
         labels = (request.method, request.route, str(request.status))
         self._metrics.responses.labels(*labels).observe(spent_s)
         level = logging.WARNING if request.status >= 500 else logging.INFO
+        if request.route in _ASKED_ALL_THE_TIME:
+            level = logging.DEBUG
         told = {"method": request.method, "route": request.route, "status": request.status}
         log.log(level, "answered", extra={**told, "ms": round(spent_s * 1000, 1)})
 

@@ -34,7 +34,8 @@ def start_logs(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for chatty in ("uvicorn.access", "uvicorn.error", "tornado.access", "bokeh", "panel", "httpx", "alembic"):
+    for chatty in ("uvicorn", "bokeh", "panel", "httpx", "alembic"):
         logging.getLogger(chatty).setLevel("WARNING")
-    # Its lines hold whole URLs; ours hold the route's pattern.
-    logging.getLogger("tornado.access").setLevel("ERROR")
+    # Their lines hold whole URLs; ours hold the route's pattern.
+    for telltale in ("uvicorn.access", "tornado.access"):
+        logging.getLogger(telltale).disabled = True

@@ -1,4 +1,5 @@
-"""What Prometheus is told, under the names of P7 and our own. Labels never name a person."""
+"""What Prometheus is told, under the names of P7 and our own. Labels never name a person.
+What the way in counts stands in connectors/intake/counters.py, in the same registry."""
 
 from __future__ import annotations
 
@@ -12,15 +13,6 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.events = Counter(
-            "analytics_events_processed",
-            "Events that left the way in, by what became of them.",
-            ["outcome"],
-            registry=self.registry,
-        )
-        self.processing = self._seconds(
-            "analytics_processing_time_seconds", "From acceptance of a batch to its commit.", []
-        )
         self.responses = self._seconds(
             "analytics_api_response_time_seconds",
             "Time to answer a request, by route and status.",

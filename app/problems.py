@@ -14,7 +14,7 @@ from models.errors import HeadwayError, NotFound, NotSignedIn, TooMany
 
 MEDIA_TYPE = "application/problem+json"
 # Codes that belong to no HeadwayError, because they are about the request rather than the question.
-_CODES = {405: "wrong-method", 406: "not-acceptable", 415: "wrong-media-type"}
+REQUEST_CODES = {405: "wrong-method", 406: "not-acceptable", 415: "wrong-media-type"}
 
 
 def problem(status: int, code: str, detail: str) -> bytes:
@@ -51,7 +51,7 @@ async def on_http_error(_: Request, error: Any) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return response_of(NotFound())
-    code = _CODES.get(error.status_code, "bad-request")
+    code = REQUEST_CODES.get(error.status_code, "bad-request")
     body = problem(error.status_code, code, str(error.detail))
     return Response(body, error.status_code, error.headers, MEDIA_TYPE)
 

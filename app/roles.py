@@ -23,7 +23,7 @@ _GRACE_S = 10.0  # to finish what is under way, after SIGTERM
 _PROBE_S = 0.1
 _SECRET_FILE = PREFIX + "SECRET_FILE"
 # A ui process holds no data and no key to any.
-NOT_FOR_UI = frozenset({"warehouse", "metadata", "audit_head", "secret", "roles"})
+NOT_FOR_UI = frozenset({"warehouse", "metadata", "audit_head", "secret", "page_secret", "roles"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def parts(settings: Settings) -> list[Part]:
 def environment(settings: Settings, process: str) -> dict[str, str]:
     """The settings as a child's environment, and of ours only what is no setting."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    hidden = NOT_FOR_UI if process == "ui" else frozenset()
+    hidden = NOT_FOR_UI if process == "ui" else frozenset({"page_secret"})
     if process != "ui" and _SECRET_FILE in os.environ:
         hidden |= {"secret"}
         kept[_SECRET_FILE] = os.environ[_SECRET_FILE]
@@ -60,6 +60,8 @@ def environment(settings: Settings, process: str) -> dict[str, str]:
         value = getattr(settings, field.name)
         if value is not None and value != () and field.name not in hidden:
             kept[PREFIX + field.name.upper()] = _as_text(value)
+    if process == "ui":
+        kept[PREFIX + "PAGE_SECRET"] = settings.page_secret.hex()  # its bytes may be no text
     return kept | {PREFIX + "PROCESS": process}
 
 
@@ -190,6 +192,7 @@ async def _start(part: Part) -> asyncio.subprocess.Process:
         sys.executable,
         "-m",
         "app",
+        *(["--debug"] if "--debug" in sys.argv[1:2] else []),
         *part.arguments,
         "--watched",
         stdin=asyncio.subprocess.PIPE,

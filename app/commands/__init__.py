@@ -26,6 +26,10 @@ COMMANDS: tuple[Command, ...] = (
         "doctor", "app.commands.doctor", "Say what is configured, reachable, missing, and how to fix it."
     ),
     Command("migrate", "app.commands.migrate", "Bring both databases to this program's schema."),
+    Command("organisation", "app.commands.people", "List and add organisations.", "organisation"),
+    Command("user", "app.commands.people", "List and add people.", "user"),
+    Command("token", "app.commands.people", "Create, list and revoke API tokens.", "token"),
+    Command("audit", "app.commands.people", "Verify the record of who saw and did what.", "audit"),
     Command("test", "app.commands.test", "Run every check: style, types, tests, browser."),
     Command("core", "app.commands.parts", "Run core alone: databases, API, ingest, desk.", "core"),
     Command("ui", "app.commands.parts", "Run the ui process alone, beside a running core.", "ui"),

@@ -15,15 +15,20 @@ _WATCHED = click.option("--watched", is_flag=True, hidden=True, help="End when t
 @_WATCHED
 def core(watched: bool) -> int:
     """Run core alone, with the settings of the environment."""
-    from app.running import run_core
+    from app.core import Core
+    from app.processes import run
+    from app.processes.core import serve_core
 
-    return run_core(read_settings(os.environ, process="core"), watched)
+    settings = read_settings(os.environ, process="core")
+    return run(settings, serve_core(Core(settings)), watched)
 
 
 @click.command(short_help="Run the ui process alone, beside a running core.")
 @_WATCHED
 def ui(watched: bool) -> int:
     """Run the pages alone. They reach core over HEADWAY_SOCKET and hold no data of their own."""
-    from app.running import run_ui
+    from app.processes import run
+    from app.processes.ui import serve_ui
 
-    return run_ui(read_settings(os.environ, process="ui"), watched)
+    settings = read_settings(os.environ, process="ui")
+    return run(settings, serve_ui(settings), watched)

@@ -33,17 +33,18 @@ def command(host: str | None, port: int | None, data: Path | None, single: bool 
 
 def start(settings: Settings, greeting: str) -> int:
     if settings.single:
-        from app.running import run_single
+        from app.processes import run
+        from app.processes.single import serve_both
 
-        return run_single(settings, greeting)
+        return run(settings, serve_both(settings, greeting), watched=False)
 
     async def greet() -> None:
         click.echo(greeting)
 
-    async def run() -> int:
+    async def supervise() -> int:
         return await Supervisor(parts(settings), say).run(greet)
 
-    return asyncio.run(run())
+    return asyncio.run(supervise())
 
 
 def address(settings: Settings) -> str:

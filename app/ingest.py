@@ -1,0 +1,145 @@
+"""`POST /api/v1/events`: the thin edge of the one way in. The answer comes after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from app.metrics import Metrics
+from app.rest.reach import core_of
+from config.settings import Settings
+from config.taxonomy import taxonomy
+from connectors.intake.counters import Counters
+from connectors.intake.decode import Decoded, decode, form_of
+from connectors.intake.limits import Limits
+from connectors.intake.schools import RecordedSchools
+from connectors.intake.submission import Outcome, Submission
+from connectors.intake.times import clock
+from connectors.intake.unpack import too_large, unpack
+from connectors.intake.writer import Writer
+from connectors.metadata import Metadata
+from connectors.warehouse import Warehouse
+from models.errors import HeadwayError
+
+router = APIRouter()
+_INLINE_BYTES = 1 << 18  # decoding more than this would hold up the loop
+_EVENT = {
+    "event_id": "0b5b2b1e-8f0a-4c3e-9d55-6a1f0c1d2e3f",
+    "event_type": "lesson_complete",
+    "timestamp": "2026-03-04T09:30:00Z",
+    "student_id": "s-1",
+    "session_id": "x-1",
+    "context": {"course_id": "c-1", "lesson_id": "l-1"},
+    "payload": {"duration_s": 300},
+}
+_SCHEMA = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": {"type": "object"}},
+                "example": [_EVENT],
+            },
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "Everything counted as accepted is on disk.",
+            "content": {
+                "application/json": {
+                    "example": {"accepted": 1, "duplicates": 0, "quarantined": 0, "rejected": []}
+                }
+            },
+        }
+    },
+}
+
+
+def open_writer(warehouse: Warehouse, metadata: Metadata, settings: Settings, metrics: Metrics) -> Writer:
+    writer = Writer(
+        warehouse,
+        RecordedSchools(metadata),
+        taxonomy(),
+        limits=Limits(body_bytes=settings.body_limit_mib << 20),
+        counters=Counters(metrics.registry),
+    )
+    writer.start()
+    return writer
+
+
+@router.post(
+    "/api/v1/events",
+    summary="Send events: a JSON array, one object, or NDJSON; plain, gzip or zstd.",
+    response_class=Response,
+    openapi_extra=_SCHEMA,
+)
+async def post_events(request: Request) -> Response:
+    writer = core_of(request).writer
+    received = clock()
+    decoded = await _decoded(request, writer.limits)
+    outcome = await submitted(writer, request.state.viewer.organisation_id, "http", decoded, received)
+    return Response(orjson.dumps(outcome.answer()), media_type="application/json")
+
+
+async def _decoded(request: Request, limits: Limits) -> Decoded:
+    form = form_of(request.headers.get("content-type", ""))
+    body = await _body(request, limits.body_bytes)
+    encoding = request.headers.get("content-encoding", "")
+    if len(body) <= _INLINE_BYTES and not encoding:
+        return decode(body, form, limits)
+    return await asyncio.to_thread(lambda: decode(unpack(body, encoding, limits.body_bytes), form, limits))
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """As bytes, and never more of them than the limit."""
+    if request.headers.get("content-length", "0").isdigit() and _length(request) > limit:
+        raise too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _length(request: Request) -> int:
+    return int(request.headers.get("content-length", "0"))
+
+
+async def submitted(
+    writer: Writer, organisation_id: int, source: str, decoded: Decoded, received: int
+) -> Outcome:
+    """Hands over to the writer's thread and waits for its answer."""
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[Outcome | HeadwayError] = loop.create_future()
+
+    def told(outcome: Outcome | HeadwayError) -> None:
+        loop.call_soon_threadsafe(_settle, answered, outcome)
+
+    writer.put(
+        Submission(
+            organisation_id,
+            source,
+            decoded.events,
+            decoded.size,
+            received,
+            told,
+            refused=decoded.refused,
+            indexes=decoded.indexes,
+        )
+    )
+    outcome = await answered
+    if isinstance(outcome, HeadwayError):
+        raise outcome
+    return outcome
+
+
+def _settle(answered: asyncio.Future[Any], outcome: Outcome | HeadwayError) -> None:
+    if not answered.done():  # the sender may have hung up meanwhile
+        answered.set_result(outcome)
