@@ -1,0 +1,9 @@
+"""Measured claims. Each bench prints one JSON object of one shape, or a table; `./headway bench NAME`."""
+
+from __future__ import annotations
+
+BENCHES = {
+    "query": ("bench.query", "Every measure by its usual dimensions, beside the bare engine."),
+    "generate": ("bench.generate", "How fast the demo school is made."),
+    "start": ("bench.start", "From a fresh clone to a page that answers, and the second start."),
+}

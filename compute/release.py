@@ -34,7 +34,7 @@ TIMES = (MONTH, "quarter", "year")  # each a union of whole months
 EVERYBODY = "active_learners"
 # Events of clients that were offline still come in after midnight of the month's last day.
 LATE_DAYS = 3
-_EXTREMES = {"score_low", "score_high"}
+_EXTREMES = {"score_low", "score_high"}  # and whatever is a day: the newest one is one learner's
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def canonical(ask: Ask, scope: Scope) -> Ask:
             f"'{ask.question[:80]}' looks at single learners, whom you may not see. Ask for measures."
         )
     for name in ask.measures:
-        if _EXTREMES & set(measure(name).needs):
+        if _EXTREMES & set(measure(name).needs) or measure(name).unit == "date":
             raise BadQuestion(
                 f"'{name}' is one learner's result, which you may not see. Ask for 'mean_score'."
             )

@@ -195,6 +195,7 @@ def test_a_month_that_is_not_over_is_told_as_not_known_rather_than_as_nothing():
         ),
         (Ask(measures=("events",), by=("product_id",)), "divide sales only"),
         (Ask(measures=("highest_score",)), "one learner's result"),
+        (Ask(measures=("last_active",)), "one learner's result"),
         (Ask(question="students"), "looks at single learners"),
         (Ask(measures=("events",), by=("regoin",)), "did you mean 'region'"),
     ],

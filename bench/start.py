@@ -1,0 +1,94 @@
+"""From a fresh clone with an empty environment to a page that answers, and the second start."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.report import ROOT, report, show
+
+_PASSED_ON = ("PATH", "HOME", "LANG", "http_proxy", "https_proxy", "no_proxy")
+_INSTALLER = ("PIP_", "UV_", "SSL_")  # where packages come from is the machine's affair, not ours
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_INSTALLER)
+    }
+
+
+def _two_free_ports() -> int:
+    """A free port whose successor is free too."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
+        return False
+
+
+def started(tree: Path, environment: Mapping[str, str], patience_s: float) -> float:
+    """Seconds until the start page answers; the server is stopped again."""
+    port = _two_free_ports()
+    command = ["sh", "./headway", "demo", "--port", str(port), "--no-live"]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        cwd=tree,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not _answers(port):
+            if process.poll() is not None:
+                raise SystemExit(f"./headway demo ended with code {process.returncode}")
+            if time.perf_counter() - began > patience_s:
+                raise SystemExit(f"no page answered within {patience_s:.0f} s")
+            time.sleep(0.02)
+        return time.perf_counter() - began
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="./headway bench start", description=__doc__)
+    parser.add_argument("--patience", type=float, default=900.0, help="seconds to wait for a page (900)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    given = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="headway-bench-") as folder:
+        tree = Path(folder) / "headway"
+        subprocess.run(["git", "clone", "--quiet", "--local", str(ROOT), str(tree)], check=True)
+        cold = started(tree, _environment(), given.patience)
+        warm = min(started(tree, _environment(), given.patience) for _ in range(3))
+    notes = ["cold: clone of the last commit, install from the lock, school of 2 million events, first page"]
+    print(show(report("start", {"cold_s": cold, "warm_s": warm}, notes=notes), given.json))
+    return 0
