@@ -74,7 +74,7 @@ def build_campus(place: Place, courses: int, rng: np.random.Generator) -> Campus
         item_difficulty=difficulty,
         item_right=rng.integers(0, len(CHOICES), items),
         due_share=np.array([0.36, 0.68, 0.98]),
-        price_cents=np.concatenate([rng.choice(PRICES, courses), [1900, 2900]]),
+        price_cents=np.concatenate([rng.choice(PRICES, courses), [1900, 11900]]),
         popularity=np.linspace(1.6, 0.7, courses),
         meets_on=np.arange(courses) % 5,
     )

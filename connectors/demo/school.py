@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -110,6 +110,7 @@ class School:
 def _live(today: Today, quiet_days: int) -> None:
     """One day of one block; the order is the order in which things depend on each other."""
     drop_out(today, quiet_days)
+    today = replace(today, block=today.block[today.learners.dropped[today.block] > today.number])
     enrol(today)
     sitting = sit_down(today)
     welcome(today, sitting)

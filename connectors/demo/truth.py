@@ -131,7 +131,8 @@ def _revenue(school: School) -> dict[str, Any]:
         "growth_a_week": growth_a_week(school.size.days),
         "season": PLANTED.revenue_season,
         "season_weeks": PLANTED.revenue_season_weeks,
-        "rule": "catalogue visits = exp(growth x week) x (1 + season x sin(2 pi week / season_weeks))",
+        "rule": "visits to the catalogue, and orders with them:"
+        " exp(growth x week) x (1 + season x sin(2 pi week / season_weeks))",
         "currency": school.place.currency,
     }
 
