@@ -19,47 +19,52 @@ class Rejection:
 
 _IDS = '"event_id":"0b5b2b1e-8f0a-4c3e-9d55-6a1f0c1d2e3f"'
 _WHO = '"student_id":"s-1","session_id":"x-1"'
-_START = f'{_IDS},"event_type":"lesson_start","timestamp":"NOW",{_WHO}'
+_START = f'{_IDS},"event_type":"session_start","timestamp":"NOW",{_WHO}'
 
 REJECTIONS = (
     Rejection("not-json", "The line is not JSON.", "Send one JSON object a line.", "{'a': 1}"),
     Rejection("not-an-object", "The item is not a JSON object.", "Send an object for each event.", "42"),
-    Rejection("too-deep", "The item is nested too deeply.", "Flatten the payload.", "[" * 2000 + "]" * 2000),
+    Rejection(
+        "too-deep",
+        "The item is nested too deeply.",
+        "Flatten the payload.",
+        f'{{{_START},"payload":{"[" * 2000}{"]" * 2000}}}',
+    ),
     Rejection(
         "missing-field",
         "A required field is absent.",
         "Send event_id, event_type, timestamp, student_id, session_id and what the type requires.",
-        f'{{"event_type":"lesson_start","timestamp":"NOW",{_WHO}}}',
+        f'{{"event_type":"session_start","timestamp":"NOW",{_WHO}}}',
     ),
     Rejection(
         "wrong-type",
         "A field has another type than declared.",
         "Send the declared type; ids are strings.",
-        f'{{{_IDS},"event_type":"lesson_start","timestamp":"NOW","student_id":7,"session_id":"x-1"}}',
+        f'{{{_IDS},"event_type":"session_start","timestamp":"NOW","student_id":7,"session_id":"x-1"}}',
     ),
     Rejection(
         "bad-event-id",
         "event_id is not a UUID.",
         "Make one random UUID for each event and keep it when you send again.",
-        f'{{"event_id":"7","event_type":"lesson_start","timestamp":"NOW",{_WHO}}}',
+        f'{{"event_id":"7","event_type":"session_start","timestamp":"NOW",{_WHO}}}',
     ),
     Rejection(
         "bad-timestamp",
         "timestamp is not ISO 8601 with a zone.",
         "Write 2026-03-04T09:30:00.000Z or +01:00 instead of Z.",
-        f'{{{_IDS},"event_type":"lesson_start","timestamp":"2026-03-04 09:30",{_WHO}}}',
+        f'{{{_IDS},"event_type":"session_start","timestamp":"2026-03-04 09:30",{_WHO}}}',
     ),
     Rejection(
         "in-the-future",
         "timestamp is further ahead than clocks may differ.",
         "Set the client's clock; we allow five minutes.",
-        f'{{{_IDS},"event_type":"lesson_start","timestamp":"FUTURE",{_WHO}}}',
+        f'{{{_IDS},"event_type":"session_start","timestamp":"FUTURE",{_WHO}}}',
     ),
     Rejection(
         "too-old",
         "timestamp lies before the year 2000.",
         "Check the client's clock or the unit of its timestamps.",
-        f'{{{_IDS},"event_type":"lesson_start","timestamp":"1970-01-01T00:00:00Z",{_WHO}}}',
+        f'{{{_IDS},"event_type":"session_start","timestamp":"1970-01-01T00:00:00Z",{_WHO}}}',
     ),
     Rejection(
         "bad-text",
@@ -97,7 +102,7 @@ REJECTIONS = (
         "shed",
         "The way in is overloaded and this event's priority is low.",
         "Send it again later; P0 events are never shed.",
-        f"{{{_START}}}".replace("lesson_start", "page_view"),
+        f"{{{_START}}}".replace("session_start", "page_view"),
         kept=False,
     ),
 )

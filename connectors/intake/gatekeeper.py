@@ -63,6 +63,11 @@ class Gatekeeper:
         order = np.argsort(numbers, kind="stable")
         order = order[np.searchsorted(numbers[order], 0) :]
         unknown = np.flatnonzero(numbers < 0).tolist()
+        if not len(order):
+            empty = np.empty(0, np.int64)
+            return Checked(
+                SCHEMA.empty_table(), empty, empty.astype(np.uint64), empty, empty, unknown=unknown
+            )
         known = [events[i] for i in order.tolist()]
         group = _Group(self, school, known, numbers[order], received[order], source)
         checked = group.checked(order)

@@ -62,7 +62,9 @@ def _contents(school: School, item: bytes | Sent | Replayed) -> Letter:
 
 
 def plain(event: Sent | Replayed) -> dict[str, Any]:
-    built: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(event, payload=msgspec.Raw(b"{}")))
+    built: dict[str, Any] = msgspec.structs.asdict(event)
+    for part in ("context", "device"):
+        built[part] = {k: v for k, v in msgspec.to_builtins(built[part] or {}).items() if v is not None}
     return built | {"payload": _ANYTHING.decode(event.payload)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
@@ -95,8 +96,8 @@ class Writer:
         while not self._queue.closed:
             try:
                 recall(self._warehouse, self._schools, self._prints, self._quarantine, self._key)
-            except HeadwayError as error:
-                self.failure = error
+            except Exception as error:
+                self.failure = error if isinstance(error, HeadwayError) else _unexpected(error)
                 self._stop.wait(_AWAY_S)
             else:
                 self.failure = None
@@ -105,11 +106,8 @@ class Writer:
     def _commit(self, taken: Sequence[Submission]) -> None:
         try:
             group = self._stored(taken)
-        except HeadwayError as error:
-            self._fail(taken, error)
         except Exception as error:
-            _log.exception("a commit failed (%s)", type(error).__name__)
-            self._fail(taken, Unavailable("The events could not be stored; send them again."))
+            self._fail(taken, error if isinstance(error, HeadwayError) else _unexpected(error))
         else:
             self.failure = None
             self._answer(taken, group)
@@ -171,3 +169,11 @@ class Writer:
             _log.warning("a checkpoint failed: %s", error.detail)
         self.counters.checkpoint.observe(perf_counter() - started)
         self.counters.known_ids.set(len(self._prints))
+
+
+def _unexpected(error: Exception) -> Unavailable:
+    """Noted with its place, never with its message: that may quote a value."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    places = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+    _log.error("the writer met %s at %s", type(error).__name__, places)
+    return Unavailable("The events could not be stored; send them again.")
