@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import click
 
+from app.children import end_with_parent
 from app.commands import COMMANDS
 from models.errors import HeadwayError
 
@@ -61,6 +62,7 @@ def headway(debug: bool) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments[:1]
+    end_with_parent()
     try:
         result = headway.main(args=list(arguments), prog_name="headway", standalone_mode=False)
         return result if isinstance(result, int) else 0

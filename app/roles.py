@@ -9,11 +9,11 @@ import os
 import signal
 import socket
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from app.children import VARIABLE
 from config.settings import PREFIX, Settings
 from models.errors import Unavailable
 
@@ -21,6 +21,7 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _GRACE_S = 10.0  # to finish what is under way, after SIGTERM
 _PROBE_S = 0.1
+DEMO_RATE = "20"  # events a second: the pages move and the machine stays cool
 _SECRET_FILE = PREFIX + "SECRET_FILE"
 # A ui process holds no data and no key to any.
 NOT_FOR_UI = frozenset({"warehouse", "metadata", "audit_head", "secret", "page_secret", "roles"})
@@ -34,6 +35,8 @@ class Part:
     arguments: Sequence[str]
     environment: Mapping[str, str]
     answers: Callable[[], Awaitable[bool]]
+    quiet: bool = False
+    after: tuple[str, ...] = ()  # parts that must answer before this one is started
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -47,6 +50,22 @@ def parts(settings: Settings) -> list[Part]:
         ),
         Part("ui", ["ui"], environment(settings, "ui"), lambda: http_status(pages, "/health", settings.host)),
     ]
+
+
+def day(settings: Settings) -> Part:
+    """The simulated school day: sends events like any client. It has nothing to answer."""
+
+    async def answers() -> bool:
+        return True
+
+    return Part(
+        "day",
+        ["simulate", "--rate", DEMO_RATE],
+        environment(settings, "all"),
+        answers,
+        quiet=True,
+        after=("core",),
+    )
 
 
 def environment(settings: Settings, process: str) -> dict[str, str]:
@@ -130,7 +149,7 @@ class Supervisor:
         self._up: dict[str, asyncio.Event] = {part.name: asyncio.Event() for part in parts}
         self._code = 0
 
-    async def run(self, once_up: Callable[[], Awaitable[None]]) -> int:
+    async def run(self, once_up: Callable[[], None]) -> int:
         """Until a signal or a part that cannot run; the exit code says which."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -148,9 +167,9 @@ class Supervisor:
     def stop(self) -> None:
         self._stopping.set()
 
-    async def _greet(self, once_up: Callable[[], Awaitable[None]]) -> None:
+    async def _greet(self, once_up: Callable[[], None]) -> None:
         await asyncio.gather(*(up.wait() for up in self._up.values()))
-        await once_up()
+        once_up()
 
     async def _look(self, part: Part) -> None:
         while not await part.answers():  # noqa: ASYNC110 - a port tells nobody when it opens
@@ -159,6 +178,8 @@ class Supervisor:
 
     async def _keep(self, part: Part) -> None:
         wait_s = _FIRST_WAIT_S
+        for name in part.after:
+            await self._up[name].wait()
         while not self._stopping.is_set():
             began = asyncio.get_running_loop().time()
             process = self._running[part.name] = await _start(part)
@@ -186,6 +207,17 @@ class Supervisor:
                 await _end(process)
 
 
+@contextlib.asynccontextmanager
+async def beside(some: Sequence[Part]) -> AsyncIterator[None]:
+    """Other parts, beside a process that is one itself; they are not restarted."""
+    running = [await _start(part) for part in some]
+    try:
+        yield
+    finally:
+        for process in running:
+            await _end(process)
+
+
 async def _start(part: Part) -> asyncio.subprocess.Process:
     # A session of its own, so that Ctrl-C reaches only us; the pipe tells the child when we die.
     return await asyncio.create_subprocess_exec(
@@ -194,9 +226,9 @@ async def _start(part: Part) -> asyncio.subprocess.Process:
         "app",
         *(["--debug"] if "--debug" in sys.argv[1:2] else []),
         *part.arguments,
-        "--watched",
         stdin=asyncio.subprocess.PIPE,
-        env=dict(part.environment),
+        stderr=asyncio.subprocess.DEVNULL if part.quiet else None,
+        env={**part.environment, VARIABLE: "1"},
         start_new_session=True,
     )
 
@@ -209,13 +241,3 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         except TimeoutError:
             process.kill()
             await process.wait()
-
-
-def end_with_parent() -> None:
-    """In a child: when whoever started us is gone, however it went, we go too."""
-
-    def wait() -> None:
-        os.read(0, 1)  # comes back only at the end of the pipe
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, name="parent", daemon=True).start()

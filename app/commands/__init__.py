@@ -22,6 +22,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("serve", "app.commands.serve", "Start Headway on your own data."),
     Command("ask", "app.commands.ask", "Ask for measures: a table, --json or --csv."),
     Command("generate", "app.commands.school", "Make a demo school with a known truth.", "generate"),
+    Command("simulate", "app.commands.simulate", "Play the demo school's day.", "simulate"),
     Command(
         "doctor", "app.commands.doctor", "Say what is configured, reachable, missing, and how to fix it."
     ),

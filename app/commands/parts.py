@@ -8,27 +8,23 @@ import click
 
 from config.settings import read_settings
 
-_WATCHED = click.option("--watched", is_flag=True, hidden=True, help="End when the starter ends.")
-
 
 @click.command(short_help="Run core alone: databases, API, ingest, desk.")
-@_WATCHED
-def core(watched: bool) -> int:
+def core() -> int:
     """Run core alone, with the settings of the environment."""
     from app.core import Core
     from app.processes import run
     from app.processes.core import serve_core
 
     settings = read_settings(os.environ, process="core")
-    return run(settings, serve_core(Core(settings)), watched)
+    return run(settings, serve_core(Core(settings)))
 
 
 @click.command(short_help="Run the ui process alone, beside a running core.")
-@_WATCHED
-def ui(watched: bool) -> int:
+def ui() -> int:
     """Run the pages alone. They reach core over HEADWAY_SOCKET and hold no data of their own."""
     from app.processes import run
     from app.processes.ui import serve_ui
 
     settings = read_settings(os.environ, process="ui")
-    return run(settings, serve_ui(settings), watched)
+    return run(settings, serve_ui(settings))

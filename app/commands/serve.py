@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from app.commands.options import PLACE
-from app.roles import Supervisor, alone_in, parts, refuse_taken_ports
+from app.roles import Supervisor, alone_in, day, parts, refuse_taken_ports
 from config.settings import Settings, read_settings
 
 
@@ -32,19 +32,14 @@ def command(host: str | None, port: int | None, data: Path | None, single: bool 
 
 
 def start(settings: Settings, greeting: str) -> int:
+    """Until Ctrl-C; the exit code says how it went."""
+    live = [day(settings)] if settings.demo and settings.live else []
     if settings.single:
         from app.processes import run
         from app.processes.single import serve_both
 
-        return run(settings, serve_both(settings, greeting), watched=False)
-
-    async def greet() -> None:
-        click.echo(greeting)
-
-    async def supervise() -> int:
-        return await Supervisor(parts(settings), say).run(greet)
-
-    return asyncio.run(supervise())
+        return run(settings, serve_both(settings, greeting, live))
+    return asyncio.run(Supervisor([*parts(settings), *live], say).run(lambda: click.echo(greeting)))
 
 
 def address(settings: Settings) -> str:

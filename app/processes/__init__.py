@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Coroutine
 
 from app.logs import start_logs
-from app.roles import end_with_parent
 from config.settings import Settings
 
 
-def run(settings: Settings, work: Coroutine[None, None, int], watched: bool) -> int:
+def run(settings: Settings, work: Coroutine[None, None, int]) -> int:
     start_logs(settings.log_level)
-    if watched:
-        end_with_parent()
     with asyncio.Runner() as runner:
         return runner.run(work)

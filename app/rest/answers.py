@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -59,7 +60,7 @@ def success(
 ) -> dict[str, Any]:
     """The one shape of every answer that succeeded. `question` is what was really answered, as text."""
     return {
-        "columns": [{"name": c.name, "kind": c.kind, "unit": c.unit, "meaning": c.meaning} for c in columns],
+        "columns": [asdict(column) for column in columns],
         "rows": rows,
         "as_of": as_of,
         "question": question,
@@ -107,6 +108,7 @@ def arrow_of(answer: Answer) -> bytes:
         "suppressed": answer.suppressed,
         "question": text_of(answer.ask),
         "notes": list(answer.notes),
+        "columns": [asdict(column) for column in answer.columns],
     }
     table = answer.table.replace_schema_metadata({"headway": json.dumps(told, default=str)})
     sink = io.BytesIO()
