@@ -83,8 +83,7 @@ class Metadata:
 
     def version(self) -> int:
         """Moves with every change of who may see what."""
-        with self._store.read() as connection:
-            return self._store.version(connection)
+        return self._store.version()
 
     def close(self) -> None:
         self._store.close()

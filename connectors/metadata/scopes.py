@@ -27,20 +27,19 @@ class Scopes:
     def scope_of(self, viewer: Viewer, on: date) -> Scope:
         """Kept only until anybody's relations, role or session change, in whichever process."""
         key = (viewer.person_id, viewer.organisation_id, viewer.role, viewer.actions, on)
-        with self._store.read() as connection:
-            version = self._store.version(connection)
-            known = self._known.get(version, key)
-            if known is None:
-                query = MEMBERSHIPS.select().where(
-                    MEMBERSHIPS.c.person_id == viewer.person_id,
-                    MEMBERSHIPS.c.role == viewer.role,
-                    role_holds(on),
-                )
-                held = connection.execute(query).first() is not None and viewer.role in self._roles
+        version = self._store.version()
+        known = self._known.get(version, key)
         if known is None:
+            held = self._holds_role(viewer, on)
             known = self._scope(viewer, self._roles[viewer.role], on) if held else _nothing(viewer, on)
             self._known.put(version, key, known)
         return known
+
+    def _holds_role(self, viewer: Viewer, on: date) -> bool:
+        mine = MEMBERSHIPS.select().where(MEMBERSHIPS.c.person_id == viewer.person_id)
+        query = mine.where(MEMBERSHIPS.c.role == viewer.role, role_holds(on))
+        with self._store.read() as connection:
+            return connection.execute(query).first() is not None and viewer.role in self._roles
 
     def _scope(self, viewer: Viewer, role: Role, on: date) -> Scope:
         learners: tuple[int, ...] = ()

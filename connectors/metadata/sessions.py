@@ -85,10 +85,10 @@ class Sessions:
         clock = self._clock()
         key, at = hashed(secret), micros(clock)
         kept = (key, clock.date())  # a role that ends with a day ends for those remembered, too
-        with self._store.read() as connection:
-            version = self._store.version(connection)
-            found = self._found.get(version, kept)
-            if found is None or not self._lives(found, at) or self._unseen(found, at):
+        version = self._store.version()
+        found = self._found.get(version, kept)
+        if found is None or not self._lives(found, at) or self._unseen(found, at):
+            with self._store.read() as connection:
                 found = self._look(connection, key)
         if found is None or not self._lives(found, at):
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,9 @@ class Store:
     def __init__(self, url: str) -> None:
         self.path = None if "://" in url and not url.startswith("sqlite:///") else _file(url)
         self.engine = self._open(url)
+        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._quick: sqlite3.Connection | None = None
+        self._quick_lock = threading.Lock()
 
     def _open(self, url: str) -> Engine:
         if self.path is not None:
@@ -64,9 +68,16 @@ class Store:
             with connection.begin():
                 yield connection
 
-    def version(self, connection: Connection) -> int:
-        number: int = connection.execute(_VERSION).scalar_one()
-        return number
+    def version(self) -> int:
+        """Read with every question and every request, so by the shortest way."""
+        with _saying_when_away():
+            if self.path is None:
+                with self._alone.connect() as connection:
+                    return int(connection.execute(_VERSION).scalar_one())
+            with self._quick_lock:
+                if self._quick is None:
+                    self._quick = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+                return int(self._quick.execute(_QUICK_VERSION).fetchone()[0])
 
     def bump(self, connection: Connection) -> None:
         """Whatever was remembered of who may see what is stale from this commit on."""
@@ -84,14 +95,20 @@ class Store:
 
     def scrub(self) -> None:
         """Leave no bytes of deleted keys behind: in SQLite's log, in Postgres' dead rows."""
-        with _saying_when_away(), self.engine.connect() as connection:
-            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with _saying_when_away(), self._alone.connect() as connection:
             if self.path:
-                alone.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                if busy:
+                    raise Unavailable(
+                        "Deleted, but still in the database's log: a long read holds it. Try again."
+                    )
             else:
-                alone.exec_driver_sql(f"VACUUM FULL {PERSON_KEYS.name}")
+                connection.exec_driver_sql(f"VACUUM FULL {PERSON_KEYS.name}")
 
     def close(self) -> None:
+        if self._quick is not None:
+            self._quick.close()
+            self._quick = None
         self.engine.dispose()
 
 
@@ -101,6 +118,7 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 _VERSION = select(MARKS.c.number).where(MARKS.c.name == "version")
+_QUICK_VERSION = f"SELECT number FROM {MARKS.name} WHERE name = 'version'"  # noqa: S608 - nothing of others
 _BUMP = update(MARKS).where(MARKS.c.name == "version").values(number=MARKS.c.number + 1)
 
 
@@ -118,8 +136,8 @@ def _file(url: str) -> Path:
 def _saying_when_away() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        full = "full" in str(error.orig)
+    except (OperationalError, InterfaceError, sqlite3.OperationalError) as error:
+        full = "full" in str(getattr(error, "orig", error))
         raise Unavailable("The disk of the metadata database is full." if full else AWAY) from None
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -86,9 +86,11 @@ class Tokens:
             return None
         key, at = hashed(token), self._clock()
         kept = (key, at.date())  # a role that ends with a day ends for those remembered, too
-        with self._store.read() as connection:
-            version = self._store.version(connection)
-            found = self._found.get(version, kept) or self._look(connection, key, at)
+        version = self._store.version()
+        found = self._found.get(version, kept)
+        if found is None:
+            with self._store.read() as connection:
+                found = self._look(connection, key, at)
         if found is None or micros(at) >= found.ends_at:
             return None
         self._found.put(version, kept, found)

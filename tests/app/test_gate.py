@@ -18,9 +18,9 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from app.build import ROUTERS
 from app.gate import CSRF_HEADER, Asked, Gate
 from app.headers import Secured
-from app.rest import ROUTERS
 from app.rules import RULES, WEBSOCKET, Rule
 from config.roles import OPEN_PAGE
 from config.settings import Settings, read_settings
