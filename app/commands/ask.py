@@ -96,6 +96,7 @@ def _files(settings: Settings) -> Iterator[Doorway]:
     from app.door import Door
     from app.local import LocalDoorway
     from app.metrics import Metrics
+    from compute.rollups import DELTAS
     from connectors.metadata import metadata_of
     from connectors.warehouse import open_warehouse
 
@@ -103,7 +104,7 @@ def _files(settings: Settings) -> Iterator[Doorway]:
         raise NotFound(f"There is no school in {settings.data}. Make one with ./headway demo.")
     with metadata_of(settings) as metadata:
         metadata.migrate()
-        warehouse = open_warehouse(settings.warehouse)
+        warehouse = open_warehouse(settings.warehouse, DELTAS)
         warehouse.migrate()
         door = Door(warehouse, metadata, settings, Metrics())
         try:
