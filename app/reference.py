@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -244,7 +245,7 @@ def _command(found: click.Command, parent: click.Context, name: str) -> Iterator
     with click.Context(found, info_name=name, parent=parent) as context:
         yield f"## {context.command_path}"
         yield ""
-        yield (found.help or found.short_help or "").split("\f")[0].strip()
+        yield inspect.cleandoc((found.help or found.short_help or "").split("\f")[0]).replace("\b\n", "")
         yield ""
         rows = list(_parameters(found))
         if rows:

@@ -31,7 +31,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("user", "app.commands.people", "List and add people.", "user"),
     Command("token", "app.commands.people", "Create, list and revoke API tokens.", "token"),
     Command("audit", "app.commands.people", "Verify the record of who saw and did what.", "audit"),
+    Command("deadletters", "app.commands.intake", "Events not accepted: list, show, replay.", "deadletters"),
     Command("test", "app.commands.test", "Run every check: style, types, tests, browser."),
+    Command("bench", "app.commands.bench", "Measure speed: query, generate, start."),
+    Command("reference", "app.reference", "Write the reference pages in docs/reference anew."),
     Command("core", "app.commands.parts", "Run core alone: databases, API, ingest, desk.", "core"),
     Command("ui", "app.commands.parts", "Run the ui process alone, beside a running core.", "ui"),
 )
