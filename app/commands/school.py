@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from connectors.demo import Filled, Size
 
-EVENTS_A_LEARNER_DAY = 6.75  # at the ordinary pace: how --events alone becomes a number of learners
+EVENTS_A_LEARNER_DAY = 6.1  # at the ordinary pace: how --events alone becomes a number of learners
+MEMORY_MIB = 2048  # enough at any size; DuckDB alone would take most of the machine
 FEWEST_LEARNERS, FEWEST_COURSES, FEWEST_DAYS = 40, 4, 28
 
 
@@ -74,7 +75,7 @@ def make_school(settings: Settings, size: Size, force: bool = False) -> Filled:
 
     if force:
         _clear(settings)
-    limits = {"memory_mib": settings.memory_mib, "threads": settings.threads}
+    limits = {"memory_mib": settings.memory_mib or MEMORY_MIB, "threads": settings.threads}
     with metadata_of(settings) as metadata, Progress() as progress:
         metadata.migrate()
         warehouse = open_warehouse(settings.warehouse, DELTAS, **limits)

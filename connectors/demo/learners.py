@@ -73,7 +73,7 @@ def build_learners(campus: Campus, count: int, days: int, rng: np.random.Generat
     joined = _joined(place, count, days, rng)
     learners = Learners(
         ability=ability,
-        diligence=rng.lognormal(-0.05, 0.3, count) * np.exp(0.08 * ability),
+        diligence=rng.lognormal(-0.17, 0.3, count) * np.exp(0.08 * ability),
         segment=segment,
         client=rng.choice(6, count, p=[0.34, 0.16, 0.04, 0.12, 0.2, 0.14]),
         second_client=rng.choice(6, count, p=[0.2, 0.1, 0.02, 0.1, 0.34, 0.24]),

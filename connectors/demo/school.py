@@ -27,7 +27,7 @@ from connectors.demo.today import Today
 CHUNK = 100_000
 BLOCK = 20_000
 # Events a learner and day at intensity 1, measured; what --events is divided by.
-EVENTS_A_DAY = {"northfield": 7.1, "brightwater": 6.3}
+EVENTS_A_DAY = {"northfield": 6.4, "brightwater": 5.8}
 FEWEST_LEARNERS = 20
 
 
