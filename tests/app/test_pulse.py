@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from app.pulse import Pulse
+from models.errors import Unavailable
+from tests.app.conftest import Hill
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_listeners_hear_of_many_commits_once_a_beat(hill: Hill) -> None:
+    pulse = Pulse(hill.door, beat_s=0.1)
+    heard: list[int] = []
+    hill.door.telling.on_change(lambda mark: heard.append(mark.number))
+    pulse.start()
+    for day in range(20):
+        hill.happened("S1", day=day)
+    await until(lambda: heard[-1:] == [hill.door.warehouse.watermark().number])
+    assert len(heard) < 20
+    await pulse.stop()
+
+
+async def test_it_tidies_when_nobody_writes_and_only_after_a_change(
+    hill: Hill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tidied: list[str] = []
+    monkeypatch.setattr(hill.door.warehouse, "checkpoint", lambda: tidied.append("checkpoint"))
+    compact = hill.door.warehouse.compact
+    monkeypatch.setattr(hill.door.warehouse, "compact", lambda: tidied.append("compact") or compact())
+    hill.door.moved(hill.door.warehouse.watermark())
+    pulse = Pulse(hill.door, beat_s=0.01, idle_s=0.1)
+    pulse.start()
+    await asyncio.sleep(0.3)
+    assert tidied == []
+    hill.happened("S1", day=1)
+    await until(lambda: tidied == ["compact", "checkpoint"])
+    await asyncio.sleep(0.3)
+    assert tidied == ["compact", "checkpoint"]
+    await pulse.stop()
+
+
+async def test_a_warehouse_that_is_away_is_said_and_it_recovers(
+    hill: Hill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = True
+    watermark = hill.door.warehouse.watermark
+
+    def sometimes() -> object:
+        if away:
+            raise Unavailable("The warehouse cannot be reached.")
+        return watermark()
+
+    monkeypatch.setattr(hill.door.warehouse, "watermark", sometimes)
+    pulse = Pulse(hill.door, beat_s=0.01)
+    pulse.start()
+    await until(lambda: pulse.failure == "The warehouse cannot be reached.")
+    away = False
+    await until(lambda: pulse.failure is None)
+    await pulse.stop()
