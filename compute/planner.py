@@ -16,7 +16,7 @@ from compute.dimensions import DIMENSION, HELP, Column, Dimension, dimension, in
 from compute.measures.measure import Measure
 from compute.plan import Plan, behind
 from compute.scoping import Tables
-from compute.sources import RAW, SOURCES, Source
+from compute.sources import LESSONS, RAW, SOURCES, Source
 from models.ask import Ask, ColumnMeaning, Where
 from models.errors import BadQuestion
 
@@ -112,7 +112,7 @@ def _fewer(
     sources: dict[str, Source], by_table: dict[str, list[Measure]], used: Sequence[Dimension], tables: Tables
 ) -> dict[str, list[Measure]]:
     """A roll-up that is read anyway also answers what a smaller roll-up would have."""
-    read = [t for t in sources if t in by_table and t != RAW]
+    read = [t for t in sources if t in by_table and t not in (RAW, LESSONS)]
     if len(read) < 2:
         return by_table
     largest = read[-1]
@@ -126,7 +126,7 @@ def _fewer(
 
 def _source(m: Measure, used: Sequence[Dimension], tables: Tables, forced: str | None) -> Source:
     for source in SOURCES[m.family]:
-        if forced not in (None, source.table) or not tables.offers(source.table):
+        if forced not in (None, source.table) or not source.offered(tables):
             continue
         if _wanted(m, used, tables) <= source.columns:
             return source

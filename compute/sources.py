@@ -22,6 +22,7 @@ from models.tables import (
 )
 
 RAW = EVENTS.name
+LESSONS = f"{LEARNER_COURSE_DAY.name} + {RAW}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Source:
     table: str
     columns: frozenset[str]
     rows: Callable[[Tables, Callable[[ir.Table], ir.Table], Sequence[str]], ir.Table]
+    reads: tuple[str, ...] = ()  # several tables, where `table` only is their name together
+
+    def offered(self, tables: Tables) -> bool:
+        return all(tables.offers(name) for name in self.reads or (self.table,))
 
 
 def _stored(table: Table) -> Source:
@@ -81,8 +86,27 @@ def _contributed(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: S
     return rows.select(**{c: _MADE[c](rows) if c in _MADE else rows[c] for c in columns})
 
 
+def _lessons(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: Sequence[str]) -> ir.Table:
+    """Who was active in a course, from the roll-up; which lessons were finished, from their few events."""
+    active = cut(tables[LEARNER_COURSE_DAY.name])
+    events = tables[RAW]
+    done = rollups.contributions(cut(events.filter(events.event_type.isin(rollups.COUNTED[_DONE]))))
+    active = active.mutate(lesson_id=ibis.null("string"), **{_DONE: 0})
+    done = done.mutate(events=0)
+    return _shaped(active, columns).union(_shaped(done, columns))
+
+
+def _shaped(rows: ir.Table, columns: Sequence[str]) -> ir.Table:
+    """A union wants the same types on both sides, to the last bit of whether they may be null."""
+    types = {c.name: c.type for c in (*LEARNER_COURSE_DAY.columns, *EVENTS.columns)}
+    return rows.select(**{name: rows[name].cast(ibis.dtype(types[name], nullable=True)) for name in columns})
+
+
 def _placed(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: Sequence[str]) -> ir.Table:
-    return rollups.video_contributions(cut(tables[RAW])).select(*columns)
+    events = tables[RAW]
+    kinds = [kind for name, kind in rollups.VIDEO_COUNTED.items() if name in columns]
+    placed = events.filter(events.event_type.isin(kinds)) if kinds else events
+    return rollups.video_contributions(cut(placed)).select(*columns)
 
 
 def _lasting(rows: ir.Table) -> ir.Table:
@@ -100,6 +124,8 @@ def _found_visits(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: 
     return _lasting(cut(rollups.sessionise(tables.by_learner(RAW)))).select(*columns)
 
 
+_DONE = "lessons_completed"
+_OF_LESSONS = frozenset({"organisation_id", "learner_id", "course_id", "day", "lesson_id", "events", _DONE})
 _OF_VISITS = frozenset(SESSIONS.names()) | {"sessions", "session_s"}
 _OF_EVENTS = frozenset(LEARNER_COURSE_DAY.names()) | frozenset(EVENTS.names()) | _MADE.keys()
 _OF_PLACES = frozenset(VIDEO_BUCKET_DAY.names()) | (
@@ -111,6 +137,7 @@ SOURCES: dict[Family, tuple[Source, ...]] = {
         _stored(COURSE_DAY),
         _stored(LEARNER_DAY),
         _stored(LEARNER_COURSE_DAY),
+        Source(LESSONS, _OF_LESSONS, _lessons, (LEARNER_COURSE_DAY.name, RAW)),
         Source(RAW, _OF_EVENTS, _contributed),
     ),
     "sessions": (
