@@ -13,11 +13,11 @@ from app.front import Front
 from app.gate import Gate
 from app.headers import Secured
 from app.problems import on_headway_error, on_http_error, on_wrong_fields
-from app.rest import catalogue, health, query
+from app.rest import catalogue, deadletters, health, query
 from models.errors import HeadwayError
 
 VERSION = "0.1.0"
-ROUTERS = (health.router, catalogue.router, query.router, ingest.router)
+ROUTERS = (health.router, catalogue.router, query.router, ingest.router, deadletters.router)
 
 
 def build(core: Core) -> ASGIApp:

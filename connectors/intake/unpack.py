@@ -63,5 +63,7 @@ def _unzstd(body: bytes, limit: int) -> bytes:
     try:
         with unpacker.stream_reader(io.BytesIO(body), read_across_frames=True) as stream:
             return stream.read(limit + 1)
-    except (zstandard.ZstdError, MemoryError):
+    except (zstandard.ZstdError, MemoryError) as error:
+        if "too much memory" in str(error):
+            raise too_large(limit) from None
         raise Unreadable("The body says zstd but cannot be unpacked.") from None

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.taxonomy import taxonomy
 from connectors.intake.codes import CODES, REJECTIONS
+from connectors.intake.decode import decode
 from connectors.intake.gatekeeper import Gatekeeper
 from connectors.intake.payloads import payload_types
+from connectors.intake.times import LocalTime, read_times
 from connectors.warehouse import Warehouse
 from connectors.warehouse.deadletters import DeadLetters, LetterFilter
 from models.event import EventType, PayloadField
@@ -140,10 +144,6 @@ def test_every_code_in_use_is_documented() -> None:
 )
 @settings(max_examples=100, deadline=None)
 def test_day_and_hour_are_those_of_the_schools_zone(at: datetime, zone: str) -> None:
-    from connectors.intake.times import LocalTime, read_times
-
-    import pyarrow as pa
-
     moment = at.replace(tzinfo=UTC)
     micros, known = read_times(pa.array([moment.isoformat(), moment.isoformat().replace("+00:00", "Z")]))
     days, hours = LocalTime(zone).day_and_hour(micros)
@@ -180,10 +180,6 @@ def test_nothing_of_a_valid_payload_is_lost_between_columns_and_json(
     data: st.DataObject, kinds: list[str]
 ) -> None:
     """Whatever the mix of types: columns and the JSON left over hold exactly what was sent."""
-    from connectors.intake.decode import decode
-
-    import numpy as np
-
     types = taxonomy()
     payloads = [data.draw(_payload(types[kind])) for kind in kinds]
     raw = body(*(sent(kind, payload=payload) for kind, payload in zip(kinds, payloads, strict=True)))
