@@ -45,7 +45,13 @@ ROOMS = {
     "alembic": ("connectors/metadata/",),
     "dask": ("connectors/cluster.py",),
     "distributed": ("connectors/cluster.py",),
-    "ibis": ("compute/", "models/tables.py", "models/contracts.py", "connectors/warehouse/"),
+    "ibis": (
+        "compute/",
+        "models/tables.py",
+        "models/contracts.py",
+        "models/rollup.py",
+        "connectors/warehouse/",
+    ),
     "confluent_kafka": ("connectors/sources/kafka.py",),
 }
 
