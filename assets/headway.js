@@ -14,7 +14,7 @@ const DARK = {
   "#556070": "#a3afbe", "#0b7468": "#5ccfbe", "#8f5600": "#f0b35a", "#b3261e": "#ff8a80",
   "#1f5fbf": "#6fa8ff", "#d55e00": "#ff8c42", "#0b4f45": "#c9f2e8", "#b0458f": "#d36bb3",
   "#8a93a0": "#7c8897", "#dfe9f7": "#20324d", "#b9d0f0": "#2b4a78", "#86aee3": "#3a69ad",
-  "#4f86d2": "#5288d8",
+  "#4f86d2": "#5288d8", "#edf2fa": "#222c3a",
 }
 const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : dark.matches
 const coloured = (text) => isDark() ? text.replace(/#[0-9a-fA-F]{6}/g, (c) => DARK[c.toLowerCase()] || c) : text

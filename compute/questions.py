@@ -10,8 +10,10 @@ from typing import Literal
 import ibis.expr.types as ir
 
 from compute import assembly, checks, planner
+from compute.courses import courses
 from compute.measures import measure
 from compute.plan import Plan
+from compute.schooldays import school_days
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning, Freshness
 from models.errors import BadQuestion, unknown
@@ -89,5 +91,21 @@ QUESTIONS: tuple[Question, ...] = (
         "live",
         "learners",
         _learners,
+    ),
+    Question(
+        "courses",
+        "Where each learner stands in each course: finished lessons, the next one, what is due.",
+        "ask-learners",
+        "live",
+        "learners",
+        courses,
+    ),
+    Question(
+        "school_days",
+        "The school's calendar: which days are term, weekend or holiday.",
+        "ask-measures",
+        "near",
+        "aggregate",
+        school_days,
     ),
 )

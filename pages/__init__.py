@@ -2,8 +2,45 @@
 
 from __future__ import annotations
 
+from pages.admin import AdminPage
+from pages.learner import LearnerPage
+from pages.parent import ParentPage
 from pages.places import Page, Visit
+from pages.student import StudentPage
+from pages.teacher import TeacherPage
 
-PAGES: tuple[Page, ...] = ()
+PAGES: tuple[Page, ...] = (
+    Page("/student", "page.student", "open-page:student", StudentPage, "person", ("period",), ("student",)),
+    Page(
+        "/parent", "page.parent", "open-page:parent", ParentPage, "family", ("child", "period"), ("guardian",)
+    ),
+    Page(
+        "/teacher",
+        "page.teacher",
+        "open-page:teacher",
+        TeacherPage,
+        "board",
+        ("class", "period"),
+        ("teacher",),
+    ),
+    Page(
+        "/learner",
+        "page.learner",
+        "open-page:learner",
+        LearnerPage,
+        "person",
+        ("period",),
+        in_menu=False,
+    ),
+    Page(
+        "/admin",
+        "page.admin",
+        "open-page:admin",
+        AdminPage,
+        "building",
+        ("period", "course", "class"),
+        ("administrator",),
+    ),
+)
 
 __all__ = ["PAGES", "Page", "Visit"]

@@ -139,6 +139,8 @@ class Speech:
             return self.percent(value)
         if unit in ("s", "seconds"):
             return self.duration(value)
+        if unit == "minutes":
+            return self.duration(value * 60)
         if unit == "cents":
             return self.money(value)
         return self.number(value, 1)

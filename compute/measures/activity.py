@@ -80,6 +80,18 @@ MEASURES = (
         "day",
         "activity",
     ),
+    Measure(
+        "first_active",
+        "The oldest day with an event.",
+        "date",
+        "neither",
+        lambda t: t.day.min(where=t.events > 0),
+        ("day", "events"),
+        ("events",),
+        ((), ("course_id",), ("region",)),
+        "day",
+        "activity",
+    ),
     _count("events", "Everything that learners did and that was stored.", "events", "neither"),
     Measure(
         "events_per_learner",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pages.charts.bars import bars
 from pages.charts.calendar import calendar
+from pages.charts.columns import columns
+from pages.charts.dots import dots
 from pages.charts.line import line
 
-CHARTS = (line, bars, calendar)
+CHARTS = (line, bars, columns, dots, calendar)
 
-__all__ = ["CHARTS", "bars", "calendar", "line"]
+__all__ = ["CHARTS", "bars", "calendar", "columns", "dots", "line"]

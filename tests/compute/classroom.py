@@ -258,6 +258,7 @@ OF_EVENTS: dict[str, Callable[[Sequence[Row]], Value]] = {
     "active_learners": learners,
     "active_days": lambda e: len({(r["learner_id"], r["day"]) for r in e}),
     "active_days_per_learner": lambda e: share(len({(r["learner_id"], r["day"]) for r in e}), learners(e)),
+    "first_active": lambda e: min((r["day"] for r in e), default=None),
     "last_active": lambda e: max((r["day"] for r in e), default=None),
     "events": len,
     "events_per_learner": lambda e: share(len(e), learners(e)),

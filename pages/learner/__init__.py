@@ -1,0 +1,101 @@
+"""One learner, as a teacher sees him or her. The address holds the pseudonym, never the name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from models.errors import NotFound
+from pages.cards import Card, Figure, figures, paragraph
+from pages.findings import before
+from pages.learner.parts import ago, calendar_card, is_done, results_card, standing, streak_of, tiles
+from pages.me import Choice
+from pages.sheet import Asking, Sheet, Slot
+
+
+class LearnerPage(Sheet):
+    period = "28d"
+    slots = (
+        Slot("who", height=40, bare=True),
+        Slot("glance", height=128, live=True, bare=True),
+        Slot("courses", height=320),
+        Slot("results", height=280),
+        Slot("year", height=240),
+    )
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        child = self.filters.child
+        names = await self.visit.desk.names([int(child)]) if child else {}
+        if not child or int(child) not in names:
+            raise NotFound()
+        self.offered = replace(self.offered, children=(Choice(child, names[int(child)]),))
+
+    async def who(self, ask: Asking) -> Card:
+        name = self.mark_label("learner_id", self.filters.child or "")
+        seen = (
+            await ask(
+                "last_active", since=self.today.replace(year=self.today.year - 3), until=self.filters.until
+            )
+        ).rows()
+        ask.answers.clear()
+        day = seen[0]["last_active"] if seen else None
+        when = self.say("learner.last_seen", when=ago(self, day)) if day else self.say("teacher.not_yet")  # type: ignore[arg-type]
+        return Card(body=paragraph(name, "greeting") + paragraph(when, "sub"))
+
+    async def glance(self, ask: Asking) -> Card:
+        say, speech = self.say, self.visit.speech
+        run = await streak_of(self, ask)
+        rows = await standing(self, ask)
+        measures = ("active_days", "learning_minutes", "lessons_completed", "mean_score")
+        now, then = (await ask(*measures)).rows()[0], (await ask.before(*measures)).rows()[0]
+        earlier = before(speech, self.filters)
+
+        def than(value: str) -> str:
+            return say("finding.then", value=value, before=earlier)
+
+        minutes, minutes_then = now["learning_minutes"] or 0, then["learning_minutes"] or 0
+        return Card(
+            body=figures(
+                [
+                    Figure(
+                        say("learner.days"),
+                        say("word.days", n=now["active_days"] or 0),  # type: ignore[arg-type]
+                        than(say("word.days", n=then["active_days"] or 0)),  # type: ignore[arg-type]
+                    ),
+                    Figure(
+                        say("learner.time"),
+                        speech.duration(minutes * 60),  # type: ignore[operator]
+                        than(speech.duration(minutes_then * 60)),  # type: ignore[operator]
+                    ),
+                    Figure(
+                        say("learner.mean"),
+                        speech.percent(now["mean_score"]),  # type: ignore[arg-type]
+                        than(speech.percent(then["mean_score"])),  # type: ignore[arg-type]
+                    ),
+                    Figure(
+                        say("learner.streak"),
+                        say("learner.school_days", n=run.current),
+                        say("learner.longest", n=run.longest),
+                    ),
+                    Figure(
+                        say("learner.completed"),
+                        say("learner.of", n=sum(is_done(r) for r in rows), all=len(rows)),
+                    ),
+                ]
+            )
+        )
+
+    async def courses(self, ask: Asking) -> Card:
+        rows = await standing(self, ask)
+        if not rows:
+            return Card(self.say("learner.courses"), empty=self.say("learner.no_courses"))
+        return Card(self.say("learner.courses"), body=tiles(self, rows))
+
+    async def results(self, ask: Asking) -> Card:
+        return await results_card(self, ask, "learner")
+
+    async def year(self, ask: Asking) -> Card:
+        return await calendar_card(self, ask, "learner")
+
+
+__all__ = ["LearnerPage"]

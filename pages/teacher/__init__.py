@@ -1,0 +1,149 @@
+"""A class at a glance: who needs the teacher first, then how the class goes, then everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from markupsafe import Markup
+
+from models.ask import Answer
+from pages.cards import Card, Figure, figures, join, paragraph, tone
+from pages.filters import Filters
+from pages.findings import before, change, nothing
+from pages.sheet import Asking, Sheet, Slot
+from pages.tables import Turn, table
+from pages.teacher.roster import Learner, Roster, columns, roster_of
+from pages.teacher.why import reason_tone, why
+
+MOST_NAMED = 3
+KEPT_S = 30.0  # the cards of one look share one reading of the class
+
+
+class TeacherPage(Sheet):
+    period = "week"
+    slots = (
+        Slot("needs", height=200),
+        Slot("glance", height=128, live=True, bare=True),
+        Slot("everybody", height=560),
+    )
+
+    async def roster(self, ask: Asking) -> Roster:
+        """Read once for all cards: every reading of learners is written into the audit."""
+        kept: tuple[Filters, float, asyncio.Task[tuple[Roster, list[Answer]]]] | None
+        kept = getattr(self, "_kept", None)
+        if kept is None or kept[0] != self.filters or time.monotonic() - kept[1] > KEPT_S or _failed(kept[2]):
+            task = asyncio.ensure_future(self._read_roster(Asking(self)))
+            kept = self._kept = (self.filters, time.monotonic(), task)
+        roster, answers = await asyncio.shield(kept[2])
+        ask.answers.extend(answers)
+        return roster
+
+    async def _read_roster(self, ask: Asking) -> tuple[Roster, list[Answer]]:
+        return await roster_of(self, ask), list(ask.answers)
+
+    async def needs(self, ask: Asking) -> Card:
+        if not self.offered.classes:
+            return Card(self.say("teacher.no_class"), empty=self.say("teacher.no_class_means"))
+        roster = await self.roster(ask)
+        sub = self.say("teacher.needs_sub", span=self._of_class())
+        if not roster.learners:
+            return Card(self.say("teacher.empty_class"), empty=self.say("teacher.empty_class_means"))
+        flagged = [one for one in roster.ranked if one.reasons]
+        if not flagged:
+            return Card(
+                self.say("teacher.needs_nobody"), sub, body=paragraph(self.say("teacher.needs_rules"), "sub")
+            )
+        shown = join(self._needy(one) for one in flagged[:MOST_NAMED])
+        rest = len(flagged) - MOST_NAMED
+        more = paragraph(self.say("teacher.needs_more", n=rest), "sub") if rest > 0 else Markup("")
+        return Card(
+            self.say("teacher.needs_found", n=len(flagged), all=len(roster.learners)),
+            sub,
+            body=Markup('<ul class="tiles">{}</ul>{}').format(shown, more),
+            after=paragraph(self.say("teacher.needs_rules"), "sub"),
+        )
+
+    def _needy(self, one: Learner) -> Markup:
+        lines = join(
+            Markup("<p>{}</p>").format(tone(why(self, reason), reason_tone(reason)))
+            for reason in one.reasons[:2]
+        )
+        return Markup('<li class="tile"><h3>{}</h3>{}</li>').format(one.link(self), lines)
+
+    def _of_class(self) -> str:
+        chosen = next((c.label for c in self.offered.classes if c.value == self.filters.class_), None)
+        return chosen or self.say("teacher.all_classes", n=len(self.offered.classes))
+
+    async def glance(self, ask: Asking) -> Card | None:
+        if not self.offered.classes:
+            return None
+        speech, say = self.visit.speech, self.say
+        roster = await self.roster(ask)
+        if not roster.learners:
+            return None
+        measures = ("active_learners", "lessons_completed", "mean_score")
+        now, then = (await ask(*measures)).rows()[0], (await ask.before(*measures)).rows()[0]
+        total, fine = len(roster.learners), sum(not one.reasons for one in roster.learners)
+        earlier = before(speech, self.filters)
+
+        def than(value: str) -> str:
+            return say("finding.then", value=value, before=earlier)
+
+        return Card(
+            body=figures(
+                [
+                    Figure(
+                        say("teacher.active"),
+                        say("learner.of", n=now["active_learners"] or 0, all=total),  # type: ignore[arg-type]
+                        than(speech.number(then["active_learners"] or 0)),  # type: ignore[arg-type]
+                    ),
+                    Figure(
+                        say("teacher.lessons"),
+                        speech.number(now["lessons_completed"] or 0),  # type: ignore[arg-type]
+                        than(speech.number(then["lessons_completed"] or 0)),  # type: ignore[arg-type]
+                    ),
+                    Figure(
+                        say("teacher.mean"),
+                        speech.percent(now["mean_score"]),  # type: ignore[arg-type]
+                        than(speech.percent(then["mean_score"])),  # type: ignore[arg-type]
+                        change(now["mean_score"], then["mean_score"]).tone(least=0.1),  # type: ignore[arg-type]
+                    ),
+                    Figure(
+                        say("teacher.on_track"),
+                        say("learner.of", n=fine, all=total),
+                        say("teacher.on_track_then", n=sum(one.was_fine for one in roster.learners)),
+                    ),
+                ]
+            ),
+        )
+
+    async def everybody(self, ask: Asking) -> Card | None:
+        if not self.offered.classes:
+            return None
+        roster = await self.roster(ask)
+        if not roster.learners:
+            return None
+        rows = [{"learner": one} for one in roster.ranked]
+        one = self.say("teacher.one_learner") if len(rows) == 1 else ""
+        body = table(
+            self.visit.speech,
+            rows,
+            columns(self),
+            self.turns.get("everybody", Turn()),
+            self.say("teacher.everybody"),
+        )
+        return Card(
+            self.say("teacher.everybody_found", n=len(rows)),
+            one or self.say("teacher.everybody_sub", span=self._of_class()),
+            body=body,
+            answers=(roster.answer(self, ask.answers[0]), *ask.answers),
+        )
+
+
+def _failed(task: asyncio.Task[tuple[Roster, list[Answer]]]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+__all__ = ["TeacherPage"]
