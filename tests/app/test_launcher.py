@@ -1,0 +1,232 @@
+"""./headway on machines that lack things: stand-ins for python, uv and apt-get on an otherwise empty PATH."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = (
+    "sh",
+    "cat",
+    "cksum",
+    "dirname",
+    "rm",
+    "mkdir",
+    "sleep",
+    "id",
+    "tr",
+    "kill",
+    "printf",
+    "env",
+    "chmod",
+    "cp",
+    "ln",
+)
+
+
+class Machine:
+    """A folder with the launcher, and a PATH that holds only what a test puts there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree, self.bin = folder / "tree", folder / "bin"
+        self.tree.mkdir()
+        self.bin.mkdir()
+        shutil.copy(ROOT / "headway", self.tree)
+        for lock in ("requirements.lock", "requirements-test.lock"):
+            (self.tree / lock).write_text(f"# {lock}\n")
+        for tool in TOOLS:
+            found = shutil.which(tool)
+            if found:
+                (self.bin / tool).symlink_to(found)
+
+    def has(self, name: str, script: str) -> None:
+        path = self.bin / name
+        path.write_text(f'#!/bin/sh\necho {name} "$@" >>{self.tree}/calls\n{script}\n')
+        path.chmod(0o755)
+
+    def has_python(self, version_is_good: bool = True, venv: str = "full", pip: bool = False) -> None:
+        """A python3 that can tell its version and, if `venv` says so, make environments."""
+        inner = self.tree.parent / f"inner-{venv}"
+        can_pip = "" if venv == "full" else 'case "$*" in *"-m pip"*) exit 1 ;; esac'
+        inner.write_text(
+            f'#!/bin/sh\n{can_pip}\necho inside "$@" >>{self.tree}/calls\n'
+            'case "$*" in "-m app"*) echo "ran $*"; echo "CALLED_FROM=$CALLED_FROM" ;; esac\n'
+        )
+        inner.chmod(0o755)
+        make = f"mkdir -p .venv/bin; cp {inner} .venv/bin/python"
+        self.has(
+            "python3",
+            f"""case "$*" in
+*version_info*raise*|*SystemExit*) exit {0 if version_is_good else 1} ;;
+*--without-pip*) {make if venv in ("bare", "full") else "exit 1"} ;;
+*"-m venv"*) {make if venv != "none" else "exit 1"}; {"exit 0" if venv == "full" else "exit 1"} ;;
+*"-m pip"*) exit {0 if pip else 1} ;;
+*"-m virtualenv"*) exit 1 ;;
+esac""",
+        )
+
+    def run(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.tree / "headway"), *arguments],
+            env={"PATH": str(self.bin), "HOME": "/nonexistent"},
+            cwd=cwd or self.tree,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    @property
+    def calls(self) -> list[str]:
+        path = self.tree / "calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def forget_calls(self) -> None:
+        (self.tree / "calls").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def installs(machine: Machine) -> list[str]:
+    return [call for call in machine.calls if "install" in call and "-r" in call]
+
+
+def test_it_installs_once_and_then_only_runs(machine: Machine) -> None:
+    machine.has_python()
+    first = machine.run("ask", "events by day")
+    assert first.returncode == 0, first.stderr
+    assert "ran -m app ask events by day" in first.stdout
+    assert len(installs(machine)) == 1 and "--require-hashes" in installs(machine)[0]
+    machine.forget_calls()
+    again = machine.run("--help")
+    assert "ran -m app --help" in again.stdout
+    assert installs(machine) == []
+    assert again.stderr == ""
+
+
+def test_uv_is_taken_where_there_is_one(machine: Machine) -> None:
+    machine.has_python()
+    inner = machine.tree.parent / "inner-full"
+    machine.has("uv", f'case "$1" in venv) mkdir -p .venv/bin; cp {inner} .venv/bin/python ;; esac')
+    assert machine.run("--help").returncode == 0
+    assert [call.split()[0] for call in installs(machine)] == ["uv"]
+
+
+def test_without_ensurepip_a_pip_outside_fills_the_environment(machine: Machine) -> None:
+    machine.has_python(venv="bare", pip=True)
+    assert machine.run("--help").returncode == 0
+    assert "python3 -m pip --python .venv/bin/python install" in installs(machine)[0]
+
+
+def test_without_venv_or_pip_it_says_what_helps_and_leaves_nothing_half_made(machine: Machine) -> None:
+    machine.has_python(venv="none")
+    machine.has("id", "echo 1000")  # not root: nothing may be installed for the machine
+    refused = machine.run("--help")
+    assert refused.returncode == 7
+    assert "apt install python3-venv" in refused.stderr
+    assert not (machine.tree / ".venv").exists()
+
+
+def test_root_fetches_the_missing_package(machine: Machine) -> None:
+    machine.has_python(venv="none")
+    (machine.bin / "id").unlink()
+    machine.has("id", "echo 0")
+    machine.has(
+        "apt-get", f'case "$1" in install) cp {machine.bin}/python3.full {machine.bin}/python3 ;; esac'
+    )
+    whole = Machine.__new__(Machine)
+    whole.tree, whole.bin = machine.tree, machine.tree.parent
+    whole.has_python()
+    shutil.move(machine.tree.parent / "python3", machine.bin / "python3.full")
+    ran = machine.run("--help")
+    assert ran.returncode == 0, ran.stderr
+    assert any(call.startswith("apt-get install") for call in machine.calls)
+
+
+@pytest.mark.parametrize("good", [None, False])
+def test_without_a_python_that_is_new_enough_it_says_which_is_needed(
+    machine: Machine, good: bool | None
+) -> None:
+    if good is not None:
+        machine.has_python(version_is_good=good)
+    refused = machine.run("--help")
+    assert refused.returncode == 7
+    assert "Python 3.11 or newer is needed" in refused.stderr
+
+
+def test_a_missing_lock_is_named(machine: Machine) -> None:
+    machine.has_python()
+    (machine.tree / "requirements.lock").unlink()
+    refused = machine.run("--help")
+    assert refused.returncode == 7
+    assert "git checkout -- requirements.lock" in refused.stderr
+
+
+def test_a_lock_that_cannot_be_installed_is_said_and_tried_again(machine: Machine) -> None:
+    machine.has_python()
+    inner = machine.tree.parent / "inner-full"
+    inner.write_text(inner.read_text().replace("case", 'case "$*" in *install*) exit 1 ;; esac\ncase', 1))
+    for _ in range(2):
+        refused = machine.run("--help")
+        assert refused.returncode == 7
+        assert "git diff requirements.lock" in refused.stderr
+    assert len(installs(machine)) == 2
+
+
+def test_a_changed_lock_is_installed_anew(machine: Machine) -> None:
+    machine.has_python()
+    machine.run("--help")
+    (machine.tree / "requirements.lock").write_text("# another\n")
+    machine.forget_calls()
+    machine.run("--help")
+    assert len(installs(machine)) == 1
+
+
+def test_what_the_tests_need_holds_for_running_too(machine: Machine) -> None:
+    machine.has_python()
+    machine.run("test", "-k", "demo")
+    assert "requirements-test.lock" in installs(machine)[0]
+    machine.forget_calls()
+    machine.run("demo")
+    assert installs(machine) == []
+
+
+def test_a_broken_environment_is_made_again(machine: Machine) -> None:
+    machine.has_python()
+    machine.run("--help")
+    (machine.tree / ".venv" / "bin" / "python").unlink()
+    assert machine.run("--help").returncode == 0
+
+
+def test_it_remembers_where_it_was_called(machine: Machine, tmp_path: Path) -> None:
+    machine.has_python()
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    assert f"CALLED_FROM={elsewhere}" in machine.run("import", "events.csv", cwd=elsewhere).stdout
+
+
+def test_no_registry_is_named_in_any_committed_file() -> None:
+    for name in (
+        "headway",
+        "requirements.in",
+        "requirements-test.in",
+        "requirements.lock",
+        "requirements-test.lock",
+    ):
+        text = (ROOT / name).read_text()
+        assert "--index-url" not in text and "pypi.org/simple" not in text, name
+
+
+def test_every_posix_shell_reads_it() -> None:
+    shells = [shell for shell in ("sh", "dash", "bash") if shutil.which(shell)]
+    for shell in shells:
+        subprocess.run([shell, "-n", str(ROOT / "headway")], check=True)
+    assert os.access(ROOT / "headway", os.X_OK) and sys.version_info >= (3, 11)
