@@ -41,10 +41,11 @@ def _two_free_ports() -> int:
 
 def _answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as answer:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Accept-Language": "en"})
+        with urllib.request.urlopen(request, timeout=2) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
-        return error.code < 500
+        raise SystemExit(f"the start page answers with {error.code}; see what ./headway demo says") from None
     except OSError:
         return False
 
