@@ -34,6 +34,7 @@ TIMES = (MONTH, "quarter", "year")  # each a union of whole months
 EVERYBODY = "active_learners"
 # Events of clients that were offline still come in after midnight of the month's last day.
 LATE_DAYS = 3
+WITHOUT_LEARNERS = ("school_days",)  # questions whose answers come from no learner
 _EXTREMES = {"score_low", "score_high"}  # and whatever is a day: the newest one is one learner's
 
 
@@ -65,6 +66,8 @@ OFFERED = (*TIMES, *dict.fromkeys(name for axis in AXES for name in axis.dimensi
 
 
 def is_restricted(ask: Ask, scope: Scope) -> bool:
+    if ask.question in WITHOUT_LEARNERS:
+        return False
     return ask.audience == "peers" or not scope.sees_rows
 
 

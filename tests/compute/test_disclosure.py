@@ -155,6 +155,12 @@ def test_who_may_see_rows_gets_the_answer_as_it_is():
     assert protect(table, ask, teacher, []).table is table
 
 
+def test_the_calendar_is_nobodys_secret():
+    ask = Ask(question="school_days", since=date(2026, 4, 1), until=date(2026, 4, 9))
+    assert canonical(ask, EXECUTIVE) == ask
+    assert cells(ask, EXECUTIVE) == ()
+
+
 @pytest.mark.parametrize(
     ("on", "since", "until", "months"),
     [
