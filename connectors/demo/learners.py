@@ -148,7 +148,7 @@ def _cast(learners: Learners, place: Place, days: int) -> None:
     learners.subscribed[:CAST] = NEVER
     learners.segment[[MIA, NOAH, SELIN, EMIL, JONAS]] = [0, 1, 0, 2, 2]
     learners.ability[[MIA, NOAH, JONAS]] = [0.9, 0.1, -1.8]
-    learners.diligence[[MIA, NOAH, JONAS]] = [1.7, 1.0, 0.8]
+    learners.diligence[[MIA, NOAH, JONAS]] = [1.15, 1.0, 0.8]
     learners.joined[LEO] = max(days - 2, 0)
     learners.diligence[LEO] = 0.0
     for n, course in enumerate(range(min(learners.courses.shape[1], 4))):
