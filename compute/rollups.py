@@ -100,7 +100,7 @@ def video_contributions(events: ir.Table) -> ir.Table:
     )
     return placed.mutate(
         course_id=placed.course_id.fill_null(""),
-        bucket=(placed.position_s / BUCKET_S).floor().cast("int32"),
+        bucket=_bucket(placed.position_s),
         **{name: _one(placed.event_type == kind) for name, kind in VIDEO_COUNTED.items()},
     )
 
@@ -279,13 +279,21 @@ def _on_grid(value: ir.FloatingValue) -> ir.FloatingValue:
     return (bounded * GRID + 0.5).floor().cast("float64") / GRID
 
 
+def _bucket(position_s: ir.FloatingValue) -> ir.IntegerValue:
+    # Postgres refuses a quotient or product so small that it becomes 0.
+    beyond_first = position_s >= BUCKET_S
+    return (beyond_first.ifelse(position_s, 0.0) / BUCKET_S).floor().cast("int32")
+
+
 def _score_columns(events: ir.Table) -> dict[str, ir.Value]:
     scored = events.event_type.isin(SCORING) & events.score.notnull()
     score = scored.ifelse(events.score, ibis.null("float64"))
+    # Postgres refuses a square so small that it becomes 0.
+    notable = (events.score.abs() >= 1 / GRID).ifelse(events.score, 0.0)
     return {
         "scores": _one(scored),
         "score_sum": _amount(scored, _on_grid(events.score)),
-        "score_squares": _amount(scored, _on_grid(events.score * events.score)),
+        "score_squares": _amount(scored, _on_grid(notable * notable)),
         "score_low": score,
         "score_high": score,
     }

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -37,12 +37,21 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_address(postgres_server: str) -> str:
-    """A fresh, empty database."""
-    name = f"t{next(_databases)}"
-    with psycopg.connect(postgres_server.format(database="postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgres_server.format(database=name)
+def new_database(postgres_server: str) -> Callable[[], str]:
+    """Makes an empty database at each call and gives its address."""
+
+    def make() -> str:
+        name = f"t{next(_databases)}"
+        with psycopg.connect(postgres_server.format(database="postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return postgres_server.format(database=name)
+
+    return make
+
+
+@pytest.fixture
+def postgres_address(new_database: Callable[[], str]) -> str:
+    return new_database()
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
@@ -60,6 +69,24 @@ def engine(warehouse_address: str) -> Iterator[Warehouse]:
     warehouse.migrate()
     yield warehouse
     warehouse.close()
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def fresh_engine(request: pytest.FixtureRequest) -> Iterator[Callable[[], Warehouse]]:
+    """Makes a migrated, empty warehouse at each call, for tests that try many examples."""
+    opened: list[Warehouse] = []
+
+    def make() -> Warehouse:
+        for before in opened:
+            before.close()
+        address = ":memory:" if request.param == "duckdb" else request.getfixturevalue("new_database")()
+        opened[:] = [open_warehouse(address, DELTAS)]
+        opened[0].migrate()
+        return opened[0]
+
+    yield make
+    for last in opened:
+        last.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
