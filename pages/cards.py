@@ -109,7 +109,7 @@ def button(text: str, deed: str, value: str = "", kind: str = "quiet") -> Markup
     )
 
 
-def sparkline(values: Sequence[float | None], label: str, width: int = 96, height: int = 24) -> Markup:
+def sparkline(values: Sequence[float | None], label: str, width: int = 72, height: int = 24) -> Markup:
     """A line without axes, drawn as SVG; a gap stays a gap. The last value has a dot."""
     known = [v for v in values if v is not None]
     if len(known) < 2:

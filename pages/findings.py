@@ -48,9 +48,12 @@ _PARTLY = ("week", "month")  # periods that run on after today; the others end w
 
 
 def title(speech: Speech, key: str, found: Change, filters: Filters) -> str:
-    """The texts `<key>_rose`, `_fell`, `_same`; where nothing can be compared, `<key>` asks plainly."""
+    """The texts `<key>_rose`, `_fell`, `_same`; `<key>_none` where all of it is gone; where
+    nothing can be compared, `<key>` asks plainly."""
     if found.direction == "unknown":
         return speech.say(key)
+    if found.direction == "fell" and found.share == 1:
+        return speech.say(f"{key}_none")
     return speech.say(
         f"{key}_{found.direction}", share=speech.share(found.share), before=before(speech, filters)
     )

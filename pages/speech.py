@@ -82,7 +82,12 @@ class Speech:
             return str(
                 numbers.format_compact_currency(units, currency, locale=self.locale, fraction_digits=1)
             )
-        return str(numbers.format_currency(round(units), currency, locale=self.locale, format="¤#,##0"))
+        pattern = self.locale.currency_formats["standard"].pattern.replace(".00", "")
+        return str(
+            numbers.format_currency(
+                round(units), currency, format=pattern, locale=self.locale, currency_digits=False
+            )
+        )
 
     def duration(self, seconds: float | None) -> str:
         """ "3 h 10 min"; under an hour only minutes."""

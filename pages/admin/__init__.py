@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pyarrow.compute as pc
 from markupsafe import Markup
 
 from models.ask import Answer, Ask
@@ -30,10 +31,10 @@ class AdminPage(Sheet):
     slots = (
         Slot("glance", height=128, live=True, bare=True),
         Slot("by_day", span=12, height=300, live=True),
-        Slot("by_week", span=6, height=300),
-        Slot("people", span=6, height=300),
         Slot("best", span=6, height=280),
         Slot("worst", span=6, height=280),
+        Slot("by_week", height=300),
+        Slot("people", height=120),
     )
     asked_who = False
 
@@ -98,12 +99,8 @@ class AdminPage(Sheet):
                 [
                     Figure(
                         say("admin.today"),
-                        say("admin.learners_so_far", n=by_day.get(self.today) or 0),  # type: ignore[arg-type]
-                        say(
-                            "admin.same_weekday",
-                            n=by_day.get(week_ago) or 0,  # type: ignore[arg-type]
-                            day=speech.weekday(week_ago),
-                        ),
+                        speech.number(by_day.get(self.today) or 0),  # type: ignore[arg-type]
+                        say("admin.same_weekday", n=by_day.get(week_ago) or 0),  # type: ignore[arg-type]
                         spark=sparkline(spark, say("admin.spark_days", n=SPARK_DAYS)),  # type: ignore[arg-type]
                     ),
                     figure("active_learners", speech.number),
@@ -257,7 +254,10 @@ class AdminPage(Sheet):
             options=(("labels", True),),
             purpose=PURPOSE,
         )
-        return await ask.put(wish, within=False)
+        answer = await ask.put(wish, within=False)
+        named = answer.table.filter(pc.is_valid(answer.table["course_id"]))
+        ask.answers[-1] = replace(answer, table=named)
+        return ask.answers[-1]
 
     def _moved(self, now: float, then: float | None) -> str:
         if then is None:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from pages.speech import Speech
 
-MOST_TICKS = 6
+MOST_TICKS = 4
 
 
 def at(day: date) -> int:
@@ -16,7 +16,7 @@ def at(day: date) -> int:
 
 
 def ticks(days: Sequence[date], speech: Speech) -> tuple[list[int], list[list[object]]]:
-    """At most six, evenly apart, with the last day always named; and their labels by place."""
+    """At most four, evenly apart, with the last day always named; and their labels by place."""
     if not days:
         return [], []
     step = max(1, -(-len(days) // MOST_TICKS))

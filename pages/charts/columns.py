@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
 
 import orjson
 from bokeh.model import Model
-from bokeh.models import FixedTicker, NumeralTickFormatter, Range1d
+from bokeh.models import FixedTicker, Range1d
 from bokeh.plotting import figure
 
 from models.ask import Answer
@@ -51,7 +52,7 @@ def columns(
         values = _values(answer, x, y)
         then = _values(compared, x, y) if compared else {}
         before = [then.get(day) for day in compared_days]
-        text = _shape(height, bool(before), speech.language).pour(
+        text = _shape(height, bool(before)).pour(
             _poured(values, before, days, x, y, unit, free or {}, running, after, picked, speech)
         )
         return Drawing(text, alternative or _alternative(values, y, unit, x, speech), height)
@@ -64,38 +65,45 @@ def _values(answer: Answer, x: str, y: str) -> dict[date, float | None]:
 
 
 @cache
-def _shape(height: int, compared: bool, language: str) -> Shape:
+def _shape(height: int, compared: bool) -> Shape:
     def build() -> tuple[figure, Mapping[str, tuple[Model, str]]]:
         cols = source("columns", "x", "top", "alpha", "said", "mark")
         grounds = source("grounds", "x", "top")
         before = source("before", "x0", "x1", "y")
-        words = source("words", "x", "y", "text")
+        so_far = source("so_far", "x", "top")
+        words = source("words", "x", "y", "text", "align")
         plot = plain(height, x_range=Range1d(-0.6, 1), y_range=Range1d(0, 1))
         plot.vbar(x="x", top="top", width=1.0, source=grounds, fill_color=FREE, line_color=None)
         drawn = plot.vbar(
             x="x", top="top", width=0.66, source=cols, fill_color=SERIES[0], fill_alpha="alpha",
-            line_color=None, border_radius={"top_left": 3, "top_right": 3, "bottom_left": 0, "bottom_right": 0},
+            line_color=None, border_radius=[3, 3, 0, 0],
+        )  # fmt: skip
+        plot.vbar(
+            x="x", top="top", width=0.66, source=so_far, fill_color=None, line_color=SERIES[0],
+            line_dash=[4, 3], line_width=1.5,
         )  # fmt: skip
         if compared:
             plot.segment(
                 x0="x0", x1="x1", y0="y", y1="y", source=before, line_color=COMPARED, line_width=3,
             )  # fmt: skip
         plot.text(
-            x="x", y="y", text="text", source=words, text_align="center", y_offset=-6,
+            x="x", y="y", text="text", source=words, text_align="align", y_offset=-6,
             **{**TEXT, "text_font_size": "12px"},
         )  # fmt: skip
         hover(plot, [drawn], mode="vline", attachment="above")
         tappable(plot, [drawn])
         plot.xaxis.ticker = FixedTicker(ticks=[])
-        plot.yaxis.formatter = NumeralTickFormatter(format="0,0", language=language)
-        plot.yaxis.ticker.desired_num_ticks = 4
+        plot.yaxis.ticker = FixedTicker(ticks=[])
         return plot, {
             "columns": data_of(cols),
             "grounds": data_of(grounds),
             "words": data_of(words),
+            "so_far": data_of(so_far),
             **({"before": data_of(before)} if compared else {}),
             "to": (plot.x_range, "end"),
             "high": (plot.y_range, "end"),
+            "levels": (plot.yaxis[0].ticker, "ticks"),
+            "named": (plot.yaxis[0], "major_label_overrides"),
             "ticks": (plot.xaxis[0].ticker, "ticks"),
             "labels": (plot.xaxis[0], "major_label_overrides"),
         }
@@ -142,21 +150,51 @@ def _poured(
                 "y": [v for _, v in marked],
             }
         ),
-        "words": Columns(
-            {"x": [], "y": [], "text": []}
-            if last is None
-            else {"x": [last], "y": [values.get(days[last]) or 0], "text": [speech.say("chart.so_far")]}
+        "so_far": Columns(
+            {"x": [], "top": []} if last is None else {"x": [last], "top": [values.get(days[last]) or 0]}
         ),
+        "words": _words(values, days, last, free, top, speech),
         "to": len(days) - 0.4,
         "high": top,
+        "levels": list(_levels(top)),
+        "named": {level: speech.measured(level, unit) for level in _levels(top)},
         **_ticks(days, x, speech),
     }
+
+
+def _words(
+    values: Mapping[date, float | None],
+    days: Sequence[date],
+    last: int | None,
+    free: Mapping[date, str],
+    top: float,
+    speech: Speech,
+) -> Columns:
+    """The running column's "so far", and the name of each holiday that is long enough to carry it."""
+    words: list[tuple[float, float, str, str]] = []
+    if last is not None:
+        words.append((last + 0.4, values.get(days[last]) or 0, speech.say("chart.so_far"), "right"))
+    for name, run in itertools.groupby(range(len(days)), lambda i: free.get(days[i], "")):
+        at = list(run)
+        if name and len(at) * 6 >= len(days):
+            words.append(((at[0] + at[-1]) / 2, top * 0.9, name, "center"))
+    names = ("x", "y", "text", "align")
+    return Columns({name: [word[i] for word in words] for i, name in enumerate(names)})
+
+
+def _levels(top: float) -> list[int]:
+    """Three to five round numbers from 0 up to `top`."""
+    size = 10 ** max(0, len(str(int(top))) - 1)
+    step = next(
+        (s for s in (size // 10, size // 5, size // 4, size // 2, size) if s and top / s <= 5), size * 2
+    )
+    return list(range(0, int(top) + 1, step))
 
 
 def _alpha(day: date, running: date | None, picked: str) -> float:
     if picked:
         return 1.0 if day.isoformat() == picked else 0.35
-    return 0.55 if day == running else 1.0
+    return 0.35 if day == running else 1.0
 
 
 def _ticks(days: Sequence[date], x: str, speech: Speech) -> dict[str, Any]:

@@ -53,7 +53,9 @@ def _shape(height: int, language: str) -> Shape:
         words = source("words", "x", "y", "text")
         plot = plain(height, x_range=Range1d(0, 1), y_range=Range1d(0, 104))
         plot.line("x", "y", source=middle, line_color=COMPARED, line_width=2, line_dash=[2, 4])
-        plot.text("x", "y", "text", source=words, text_align="left", y_offset=-4, **TEXT)
+        plot.text(
+            "x", "y", "text", source=words, text_align="left", text_baseline="middle", x_offset=4, **TEXT
+        )
         seen = plot.scatter(
             "x", "y", source=points, size=11, fill_color=SERIES[0], fill_alpha=0.85, line_color=SURFACE,
             line_width=1.5,
@@ -89,13 +91,14 @@ def _poured(
     first, last = (places[0], places[-1]) if places else (0, _A_DAY_MS)
     pad = max(_A_DAY_MS, (last - first) // 40)
     start, end = first - pad, last + pad
+    room = (end - start) * 9 // 25 if usual is not None else 0  # for the line's name at its end
     every = (
         [date.fromordinal(n) for n in range(days[0].toordinal(), days[-1].toordinal() + 1)] if days else []
     )
     named, labels = ticks(every, speech)
     across = {"x": [start, end], "y": [usual, usual]} if usual is not None else {"x": [], "y": []}
     words = (
-        {"x": [start], "y": [usual], "text": [usual_text]}
+        {"x": [end], "y": [usual], "text": [usual_text]}
         if usual is not None
         else {"x": [], "y": [], "text": []}
     )
@@ -104,7 +107,7 @@ def _poured(
         "middle": Columns(across),
         "words": Columns(words),
         "from": start,
-        "to": end,
+        "to": end + room,
         "ticks": named,
         "labels": dict(map(tuple, labels)),  # type: ignore[arg-type]
     }

@@ -106,7 +106,8 @@ def ago(sheet: Sheet, day: date) -> str:
         return sheet.say("learner.today" if past <= 0 else "learner.yesterday")
     if past <= 28:
         return sheet.say("learner.days_ago", n=past)
-    return sheet.say("learner.on_day", day=sheet.visit.speech.day(day, "yMMMd"))
+    year = "y" if day.year != sheet.today.year else ""
+    return sheet.say("learner.on_day", day=sheet.visit.speech.day(day, f"{year}MMMd"))
 
 
 async def calendar_card(sheet: Sheet, ask: Asking, key: str) -> Card:

@@ -12,7 +12,7 @@ from pages import charts
 from pages.cards import Card, bullets, join, paragraph
 from pages.filters import Filters
 from pages.findings import change, nothing, title
-from pages.learner.parts import free_days, results_card, standing, tiles, total
+from pages.learner.parts import ago, free_days, results_card, standing, tiles, total
 from pages.parent.words import sentences, week_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.spans import places, running, step_of, weeks_until
@@ -52,12 +52,15 @@ class ParentPage(Sheet):
             return Card(self.say("parent.no_child"), empty=self.say("parent.no_child_means"))
         speech = self.visit.speech
         heading = self.say(
-            "parent.week", name=self.child, span=speech.span(self.filters.since, self.filters.until)
+            "parent.whole_week" if self.filters.period in ("week", "last-week") else "parent.week",
+            name=self.child,
+            span=speech.span(self.filters.since, self.filters.until),
         )
         week = await week_of(self, ask, MONTH_DAYS)
         if not week.days and not week.days_before:
             return Card(heading, empty=await nothing(ask, speech))
-        told = sentences(speech, self.child, week, self.filters)
+        seen = ago(self, week.last_active) if week.last_active else ""
+        told = sentences(speech, self.child, week, self.filters, seen)
         return Card(heading, body=Markup('<div class="prose">{}</div>').format(join(map(paragraph, told))))
 
     async def active(self, ask: Asking) -> Card | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pages.filters import Filters
@@ -32,6 +32,7 @@ class Week:
     results: int
     mean: float | None
     usual: float | None  # the mean of the month before
+    last_active: date | None
     next_lesson: str
     next_course: str
 
@@ -58,6 +59,7 @@ async def week_of(sheet: Sheet, ask: Asking, month_days: int) -> Week:
         results=int(now["scores"] or 0),
         mean=now["mean_score"],
         usual=usual["mean_score"] if (usual["scores"] or 0) >= FEWEST else None,
+        last_active=max((r["last_active"] for r in rows if r["last_active"]), default=None),
         next_lesson=str(open_["next_lesson"]) if open_ else "",
         next_course=str(open_["title"]) if open_ else "",
     )
@@ -68,8 +70,11 @@ def _most(rows: Sequence[Mapping[str, Any]]) -> str:
     return str(named[0]["course_id_label"]) if len(named) > 1 else ""
 
 
-def sentences(speech: Speech, name: str, week: Week, filters: Filters) -> list[str]:
+def sentences(speech: Speech, name: str, week: Week, filters: Filters, seen: str) -> list[str]:
+    """`seen` says when the child was last there."""
     told = [_days(speech, name, week, filters)]
+    if not week.days and seen:
+        told.append(speech.say("parent.seen_last", when=seen))
     if week.days:
         told.append(_time(speech, week, filters))
         told.append(_lessons(speech, name, week))

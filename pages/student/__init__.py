@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 
-from markupsafe import Markup
-
 from compute.release import closed_until, first_day
 from models.ask import Ask
 from pages.cards import Card, Figure, figures, paragraph
-from pages.findings import before, change, nothing
+from pages.findings import before, change
 from pages.learner.parts import calendar_card, is_done, lasting, results_card, standing, streak_of, tiles
 from pages.sheet import Asking, Sheet, Slot
 
@@ -130,7 +128,10 @@ class StudentPage(Sheet):
             Figure(say("student.your_classes"), speech.percent(theirs)),  # type: ignore[arg-type]
         ]
         return Card(
-            say("student.peers"), sub, body=figures(shown), after=paragraph(say("student.peers_means"), "sub")
+            say("student.peers"),
+            sub,
+            body=figures(shown),
+            after=paragraph(say("student.peers_means"), "sub after"),
         )
 
     def _last_month(self) -> tuple[date, date]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 
 from markupsafe import Markup
 
 from models.ask import Answer
 from pages.cards import Card, Figure, figures, join, paragraph, tone
 from pages.filters import Filters
-from pages.findings import before, change, nothing
+from pages.findings import before, change
 from pages.sheet import Asking, Sheet, Slot
 from pages.tables import Turn, table
 from pages.teacher.roster import Learner, Roster, columns, roster_of
@@ -55,14 +54,14 @@ class TeacherPage(Sheet):
             return Card(
                 self.say("teacher.needs_nobody"), sub, body=paragraph(self.say("teacher.needs_rules"), "sub")
             )
-        shown = join(self._needy(one) for one in flagged[:MOST_NAMED])
-        rest = len(flagged) - MOST_NAMED
-        more = paragraph(self.say("teacher.needs_more", n=rest), "sub") if rest > 0 else Markup("")
+        shown = flagged[:MOST_NAMED]
+        marked = self.say("teacher.needs_marked", n=len(flagged), all=len(roster.learners))
+        rules = self.say("teacher.needs_rules")
         return Card(
-            self.say("teacher.needs_found", n=len(flagged), all=len(roster.learners)),
+            self.say("teacher.needs_found", n=len(shown)),
             sub,
-            body=Markup('<ul class="tiles">{}</ul>{}').format(shown, more),
-            after=paragraph(self.say("teacher.needs_rules"), "sub"),
+            body=Markup('<ul class="tiles">{}</ul>').format(join(map(self._needy, shown))),
+            after=paragraph(f"{marked} {rules}", "sub after"),
         )
 
     def _needy(self, one: Learner) -> Markup:
