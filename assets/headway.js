@@ -59,6 +59,7 @@ function show(name, json) {
   section.querySelectorAll(".scroll.wide").forEach((e) => { e.scrollLeft = e.scrollWidth }) // newest first
   kept()
   if (!first) announce()
+  complete()
 }
 
 /* What the reader has in hand survives a new card: focus, what is typed, what is open. */
@@ -95,9 +96,11 @@ function forget(name, text) {
   for (const view of old.views || []) view.model.document && view.model.document.clear()
 }
 
+let drawing = 0 // how many are on their way
 async function draw(name, place, text) {
   const state = {text, dark: isDark(), views: []}
   drawn.set(name, state)
+  drawing += 1
   const item = JSON.parse(coloured(text).replaceAll("hw§", name + "§")) // ids of its own for each place
   try {
     const views = await window.Bokeh.embed.embed_item({...item, target_id: null}, place)
@@ -106,7 +109,17 @@ async function draw(name, place, text) {
   } catch (error) {
     place.dataset.failed = ""
     throw error
+  } finally {
+    drawing -= 1
+    complete()
   }
+}
+/* Once everything asked for stands on the page: the tour and the benches wait for this mark. */
+function complete() {
+  if (drawing || document.querySelector("#stage .skeleton, #stage > [aria-busy]")) return
+  if (root.dataset.ready === "complete") return
+  root.dataset.ready = "complete"
+  performance.mark("headway-complete")
 }
 /* A tap on a mark: the drawing carries each mark's dimension values in a column called "mark". */
 function listen(name, doc) {
@@ -117,6 +130,7 @@ function listen(name, doc) {
       if (at === undefined) return
       const picked = JSON.parse(one.data.mark[at])
       one.selected.indices = []
+      busy()
       tell({kind: "pick", slot: name, mark: picked})
     })
   }
@@ -158,8 +172,11 @@ function go(search, replace) {
   busy()
   tell({kind: "place", query: query()})
 }
-function busy() { document.querySelectorAll("#stage > .card").forEach((c) => c.setAttribute("aria-busy", "true")) }
-function idle() { document.querySelectorAll("#stage > .card").forEach((c) => c.removeAttribute("aria-busy")) }
+function busy() { root.dataset.ready = "frame"; document.querySelectorAll("#stage > .card").forEach((c) => c.setAttribute("aria-busy", "true")) }
+function idle() {
+  document.querySelectorAll("#stage > .card").forEach((c) => { if (!c.querySelector(".skeleton")) c.removeAttribute("aria-busy") })
+  complete()
+}
 
 function slotOf(element) {
   const section = element.closest(".card[id]")
@@ -291,7 +308,8 @@ function stage(at) {
   }
   model.on("bar", bar); bar()
   model.on("said", () => say(model.said))
-  model.on("state", () => { idle(); if (!same(model.state, location.search)) history.pushState(null, "", location.pathname + model.state) })
+  model.on("filled", idle)
+  model.on("state", () => { if (!same(model.state, location.search)) history.pushState(null, "", location.pathname + model.state) })
   model.on("dialog", () => {
     if (!model.dialog || !$("dialog").open) return
     const content = JSON.parse(model.dialog)
@@ -306,7 +324,7 @@ function stage(at) {
   }
   back()
   if (!same(model.state, location.search) && location.search.length > 1) tell({kind: "place", query: query()})
-  root.dataset.ready = "frame"
+  complete()
   return null
 }
 window.Headway = {stage}

@@ -167,7 +167,10 @@ class Sheet(Viewer):
     async def _fill(self, slots: Sequence[Slot]) -> None:
         self._round += 1
         self._later({"bar": frame.filter_bar(self)})
-        await asyncio.gather(*(self._fill_one(slot, self._round) for slot in slots))
+        now = self._round
+        await asyncio.gather(*(self._fill_one(slot, now) for slot in slots))
+        if now == self._round:
+            self._later({"filled": now})
 
     async def _fill_one(self, slot: Slot, now: int) -> None:
         card = await self._card(slot)

@@ -27,6 +27,7 @@ class Stage(JSComponent, _Cards):
     names = param.List(default=[], item_type=str, doc="Which card stands where: the n-th is s<n>.")
     bar = param.String(default="", doc="The filter bar's HTML.")
     state = param.String(default="", doc="The page's state as the server knows it: a URL query.")
+    filled = param.Integer(default=0, doc="Counts the rounds of cards that are done.")
     said = param.String(default="", doc="Said to a screen reader when the data moved.")
     dialog = param.String(default="", doc="What the dialog shows, as JSON.")
 
