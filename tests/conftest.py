@@ -31,7 +31,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
     try:
-        yield f"postgresql://postgres@/{{database}}?host={folder}"
+        yield server.get_uri().replace("/postgres?", "/{database}?")
     finally:
         server.cleanup()
 

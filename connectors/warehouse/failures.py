@@ -9,13 +9,17 @@ from contextlib import contextmanager
 import duckdb
 import psycopg
 
-from models.errors import BadSettings, HeadwayError, Unavailable
+from models.errors import BadSettings, Closed, HeadwayError, Unavailable
 
 
 def too_slow(limit_s: float) -> Unavailable:
     return Unavailable(
         f"This question took longer than its {limit_s:g} s: ask for a shorter span or fewer dimensions."
     )
+
+
+def no_schema() -> BadSettings:
+    return BadSettings("The warehouse's schema is missing or old: run `./headway migrate`.")
 
 
 def opened_for_reading() -> BadSettings:
@@ -41,9 +45,11 @@ def _duckdb_meaning(error: duckdb.Error, place: str) -> HeadwayError:
     if "No space left" in said or "File too large" in said or "max_temp_directory_size" in said:
         return Unavailable(f"The disk that holds {place} is full: free some space; nothing stored was lost.")
     if isinstance(error, duckdb.FatalException) or "database has been invalidated" in said:
-        return Unavailable(
+        return Closed(
             f"Writing to {place} failed, so the warehouse closed: check the disk, then restart Headway."
         )
+    if isinstance(error, duckdb.CatalogException):
+        return no_schema()
     if isinstance(error, duckdb.OutOfMemoryException):
         return Unavailable(
             "This needs more memory than the warehouse may use: narrow the question, or raise its limit."
@@ -71,7 +77,7 @@ def _postgres_meaning(error: psycopg.Error, limit_s: float | None) -> HeadwayErr
             "The disk of the Postgres server is full: free some space; nothing stored was lost."
         )
     if isinstance(error, psycopg.errors.UndefinedTable):
-        return BadSettings("The warehouse's schema is missing or old: run `./headway migrate`.")
+        return no_schema()
     if isinstance(error, psycopg.errors.InvalidPassword | psycopg.errors.InvalidCatalogName):
         return BadSettings("Postgres refuses the warehouse's address: check its user, password and database.")
     if isinstance(error, psycopg.OperationalError):

@@ -22,6 +22,7 @@ from connectors.warehouse.migrations import READ_VERSION, VERSION_TABLE, missing
 from connectors.warehouse.postgres_parts import (
     Connection,
     Cursor,
+    is_hung_up,
     keep,
     key_columns,
     mark_of,
@@ -215,9 +216,7 @@ class PostgresWarehouse:
     def _connection(self, limit_s: float | None = None) -> Iterator[Connection]:
         """A connection of its own for as long as it is used; one that failed is not used again."""
         with postgres_failures(limit_s):
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            connection = connection or self._connect()
+            connection = self._live() or self._connect()
             try:
                 yield connection
             except psycopg.OperationalError:
@@ -227,6 +226,16 @@ class PostgresWarehouse:
                 if not connection.closed:
                     with self._lock:
                         self._idle.append(connection)
+
+    def _live(self) -> Connection | None:
+        """A connection that waits for work; those whose server has hung up meanwhile are let go."""
+        with self._lock:
+            while self._idle:
+                connection = self._idle.pop()
+                if not is_hung_up(connection):
+                    return connection
+                connection.close()
+        return None
 
     def _connect(self) -> Connection:
         connection = psycopg.connect(self._address, autocommit=True, connect_timeout=5)

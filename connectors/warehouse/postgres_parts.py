@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 
@@ -16,6 +17,13 @@ from models.tables import Table
 
 Cursor = psycopg.Cursor[tuple[object, ...]]
 Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def is_hung_up(connection: Connection) -> bool:
+    """An idle connection has nothing to say, unless it is over."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def run(cursor: Cursor, sql: str) -> Cursor:
