@@ -107,6 +107,8 @@ class Tables:
         return rows.filter(_among(rows.learner_id, self.scope.learners))
 
     def _of_classes(self, name: str, rows: ir.Table) -> ir.Table:
+        if name == "class" and self.scope.rows == "taught":
+            return rows.filter(_among(rows.class_id, self.scope.classes))  # also while nobody is in it
         if name == "class":
             return rows.semi_join(self._members, "class_id")
         return rows.semi_join(self._members, ["class_id", "learner_id"])

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.door import Door
+from app.metrics import Metrics
+from compute.rollups import DELTAS
+from config.settings import read_settings
+from connectors.warehouse import open_warehouse
+from pages.sheet import Sheet
+from tests.hill import SECRET, Clock, open_school
+from tests.pages import elm
+from tests.pages.elm import Elm
+
+
+@pytest.fixture
+def school(standing_school: Elm, monkeypatch: pytest.MonkeyPatch) -> Elm:
+    """Elm School on DuckDB and SQLite, on a Wednesday in March. Pages only read, so it is built once."""
+    monkeypatch.setattr(Sheet, "today", property(lambda sheet: elm.TODAY))
+    return standing_school
+
+
+@pytest.fixture(scope="session")
+def standing_school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elm]:
+    tmp_path = tmp_path_factory.mktemp("elm")
+    settings = read_settings({}, demo=True, data=tmp_path, secret=SECRET, port=0, api_port=0)
+    clock = Clock(elm.NOW)
+    metadata = open_school(settings.metadata, tmp_path, clock)
+    metadata.migrate()
+    warehouse = open_warehouse(settings.warehouse, DELTAS, threads=2)
+    warehouse.migrate()
+    people, learners = elm.found(metadata, warehouse)
+    rows = elm.happened(metadata.organisations.all()[0].id, learners)
+    elm.settle(warehouse, rows)
+    door = Door(warehouse, metadata, settings, Metrics(), clock)
+    yield Elm(door, people, learners, rows)
+    door.close()
+    warehouse.close()
+    metadata.close()

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests.pages.elm import TODAY, Elm, Row, count, drawn, figures_of, text_of, within
+from tests.pages.elm import card_of as card
+
+TOMORROW = TODAY + timedelta(days=1)
+MONDAY = date(2026, 3, 2)
+WEEK = timedelta(days=7)
+SINCE = TOMORROW - 4 * WEEK
+
+
+def who(rows: list[Row]) -> int:
+    return len({row["learner_id"] for row in rows})
+
+
+async def test_every_key_figure_is_what_the_events_say(school: Elm) -> None:
+    shown = figures_of((await school.cards("head", "/admin"))["glance"])
+    now, then = within(school.rows, SINCE, TOMORROW), within(school.rows, SINCE - 4 * WEEK, SINCE)
+    today = within(school.rows, TODAY, TOMORROW)
+    assert shown["Active today, so far"][0] == str(who(today))
+    assert shown["Active today, so far"][1].startswith(
+        f"{who(within(school.rows, TODAY - WEEK, TOMORROW - WEEK))} "
+    )
+    assert shown["Active in the period"][0] == str(who(now))
+    assert str(who(then)) in shown["Active in the period"][1]
+    assert shown["Courses finished"][0] == str(count(now, "course_complete"))
+    assert str(count(then, "course_complete")) in shown["Courses finished"][1]
+    assert shown["Revenue, before refunds"][0] == f"€{count(now, 'order_paid') * 49}"
+
+
+async def test_every_column_is_a_day_or_a_week_of_the_events(school: Elm) -> None:
+    cards = await school.cards("head", "/admin")
+    by_day, by_week = cards["by_day"], cards["by_week"]
+    assert by_day is not None
+    assert by_week is not None
+    days = [who([r for r in school.rows if r["day"] == SINCE + timedelta(days=n)]) for n in range(28)]
+    assert drawn(by_day.drawing, "columns")["top"] == days
+    weeks = [who(within(school.rows, MONDAY - n * WEEK, MONDAY - (n - 1) * WEEK)) for n in range(11, -1, -1)]
+    assert drawn(by_week.drawing, "columns")["top"] == weeks
+
+
+async def test_holidays_and_weekends_have_a_ground_of_their_own(school: Elm) -> None:
+    by_day = (await school.cards("head", "/admin"))["by_day"]
+    assert by_day is not None
+    grounds = drawn(by_day.drawing, "grounds")["x"]
+    free = [
+        n
+        for n in range(28)
+        if (d := SINCE + timedelta(days=n)).weekday() > 4 or date(2026, 2, 16) <= d <= date(2026, 2, 20)
+    ]
+    assert grounds == free
+    assert "Winter break" in drawn(by_day.drawing, "words")["text"]
+
+
+async def test_courses_stand_by_the_share_of_joiners_who_finished(school: Elm) -> None:
+    best = (await school.cards("head", "/admin"))["best"]
+    assert best is not None
+    wanted = {}
+    for course in ("c1", "c2"):
+        joined = {
+            r["learner_id"]
+            for r in school.rows
+            if r["course_id"] == course and r["event_type"] == "course_enroll"
+        }
+        ended = {
+            r["learner_id"]
+            for r in school.rows
+            if r["course_id"] == course and r["event_type"] == "course_complete"
+        }
+        wanted[course] = len(joined & ended) / len(joined)
+    told = {r["course_id"]: r["completion_share"] for r in best.answers[0].rows()} if best.answers else {}
+    points = drawn(best.drawing, "points")
+    assert sorted(points["value"], reverse=True) == points["value"]
+    assert sorted(points["value"]) == pytest.approx(sorted(wanted.values()))
+    assert not told or told == pytest.approx(wanted)
+
+
+async def test_course_and_class_narrow_every_number(school: Elm) -> None:
+    shown = figures_of((await school.cards("head", "/admin", course="c2"))["glance"])
+    now = [r for r in within(school.rows, SINCE, TOMORROW) if r["course_id"] == "c2"]
+    assert shown["Active in the period"][0] == str(who(now))
+    assert shown["Courses finished"][0] == str(count(now, "course_complete"))
+
+
+async def test_a_click_on_a_day_narrows_the_numbers_and_keeps_the_columns(school: Elm) -> None:
+    day = next(d for d in sorted({r["day"] for r in school.rows}, reverse=True) if d < TODAY)
+    cards = await school.cards("head", "/admin", day=day.isoformat())
+    assert figures_of(cards["glance"])["Active in the period"][0] == str(
+        who([r for r in school.rows if r["day"] == day])
+    )
+    assert cards["by_day"] is not None
+    assert len(drawn(cards["by_day"].drawing, "columns")["top"]) == 28
+
+
+async def test_names_come_only_when_asked_for_and_with_the_right_numbers(school: Elm) -> None:
+    sheet = await school.sheet("head", "/admin")
+    closed = await card(sheet, "people")
+    assert closed is not None
+    assert "Pupil" not in text_of(closed.body)
+    await sheet.do_who("open")
+    opened = await card(sheet, "people")
+    assert opened is not None
+    now = within(school.rows, SINCE, TOMORROW)
+    assert opened.title.startswith(f"{who(now)} learners")
+    for student in ("S1", "S5"):
+        days = len({r["day"] for r in within(school.of(student), SINCE, TOMORROW)})
+        row = next(t for t in str(opened.body).split("<tr>") if f"Pupil{student[1:]} Elm" in t)
+        assert f">{days}<" in row
+
+
+async def test_a_day_that_is_no_day_has_its_sentence(school: Elm) -> None:
+    from models.errors import BadQuestion
+
+    sheet = await school.sheet("head", "/admin", day="rubbish")
+    with pytest.raises(BadQuestion, match="not a date"):
+        await card(sheet, "glance")
+
+
+async def test_a_period_before_the_school_existed_says_when_it_began(school: Elm) -> None:
+    cards = await school.cards("head", "/admin", period="own", since="2024-01-01", until="2024-01-08")
+    assert cards["by_day"] is not None
+    assert "There is nothing before" in cards["by_day"].empty
