@@ -15,6 +15,7 @@ from compute.measures import measure
 from compute.plan import Plan
 from compute.schooldays import school_days
 from compute.scoping import Tables
+from compute.standings import learner_now
 from models.ask import Ask, ColumnMeaning, Freshness
 from models.errors import BadQuestion, unknown
 
@@ -99,6 +100,14 @@ QUESTIONS: tuple[Question, ...] = (
         "live",
         "learners",
         courses,
+    ),
+    Question(
+        "learner_now",
+        "Where each learner stands today: visit, today's work, the week, streak, momentum, recent scores.",
+        "ask-learners",
+        "live",
+        "learners",
+        learner_now,
     ),
     Question(
         "school_days",

@@ -1,0 +1,200 @@
+"""`learner_now`: where each learner of the scope stands today, asked of the warehouse."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from compute import checks, now, planner
+from compute.dimensions import dimension
+from compute.now import Active, Day, Facts, Score, Standing, Visit
+from compute.plan import Plan
+from compute.rollups import SCORING, contributions
+from compute.scoping import Tables
+from models.ask import Ask, ColumnMeaning
+from models.errors import BadQuestion
+from models.tables import IDLE_S, LEARNER_COURSE_DAY, LEARNER_DAY
+
+_NARROWED_BY = ("learner_id", "class_id")
+_TIME = pa.timestamp("us", "UTC")
+_COLUMNS: Mapping[str, tuple[pa.DataType, str, str]] = {
+    "last_active": (pa.date32(), "date", "The newest day with anything done, of the last 400."),
+    "session_started_at": (_TIME, "", "Start of the newest visit, if it ended in the last two days."),
+    "session_last_at": (_TIME, "", "The newest event of that visit."),
+    "open_until": (
+        _TIME,
+        "",
+        f"The visit is open until then if nothing more comes ({IDLE_S // 60} idle minutes); "
+        "empty once it was ended.",
+    ),
+    "lessons_today": (pa.int64(), "lessons", "Lessons finished today."),
+    "exercises_today": (pa.int64(), "exercises", "Exercises finished today."),
+    "minutes_today": (pa.float64(), "min", "Minutes in finished work today."),
+    "high_scores_today": (pa.int64(), "scores", f"Scores of {now.HIGH_SCORE:g} and above today."),
+    "activities_week": (pa.int64(), "", "Lessons, quizzes, assignments, exercises of the last seven days."),
+    "mean_score_week": (pa.float64(), "%", "Mean score of the last seven days."),
+    "active_days_week": (pa.int64(), "days", "Days of the last seven with anything done."),
+    "achievements_week": (pa.int64(), "", "Achievements of the last seven days."),
+    "streak": (pa.int64(), "days", "Active school days in a row; free days neither break nor count."),
+    "momentum": (
+        pa.string(),
+        "",
+        "high: a lesson finished today; medium: active today or yesterday; low: in three days; else stalled.",
+    ),
+    "recent_scores": (
+        pa.list_(pa.float64()),
+        "%",
+        f"The newest {now.SCORES} scores of the last {now.SCORE_DAYS} days, the newest first.",
+    ),
+    "struggling": (
+        pa.bool_(),
+        "",
+        f"At least {now.FEWEST_SCORES} recent scores, and all below {now.LOW_SCORE:g}.",
+    ),
+}
+SCHEMA = pa.schema([("learner_id", pa.int64()), *((name, kind) for name, (kind, _, _) in _COLUMNS.items())])
+
+
+def learner_now(ask: Ask, tables: Tables) -> Plan:
+    """One row for each learner, also those who did nothing. Today is the scope's day."""
+    checks.refuse_single_learners(("learner_id",), tables)
+    checks.check_options(ask, ())
+    checks.check_limit(ask)
+    wrong = [w.dimension for w in ask.where if w.dimension not in _NARROWED_BY or w.op not in ("=", "in")]
+    if wrong or ask.by or ask.measures or ask.since or ask.until:
+        named = ", ".join(dict.fromkeys(wrong)) or "measures, dimensions and days"
+        raise BadQuestion(f"'learner_now' takes no {named}; narrow it by {', '.join(_NARROWED_BY)}.")
+    roster = planner.of_learners(tables["learner"], ask, tables).select("learner_id")
+    roster = roster.order_by("learner_id").limit(ask.limit) if ask.limit else roster.order_by("learner_id")
+    on = tables.scope.on
+    return Plan(
+        parts=(
+            roster,
+            _active(roster, tables, on),
+            _days(roster, tables, on),
+            _scores(roster, tables, on),
+            _visits(roster, tables, on),
+            _free(tables, on),
+        ),
+        columns=(
+            ColumnMeaning("learner_id", "dimension", "", dimension("learner_id").meaning),
+            *(ColumnMeaning(name, "detail", unit, meaning) for name, (_, unit, meaning) in _COLUMNS.items()),
+        ),
+        source="events, learner_day, sessions",
+        join=functools.partial(_join, on=on),
+    )
+
+
+def row_of(learner_id: int, standing: Standing) -> dict[str, object]:
+    return {"learner_id": learner_id, **asdict(standing)}
+
+
+def _active(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
+    """Days with any event, from the cheapest table that the scope can be narrowed in."""
+    name = LEARNER_DAY.name if tables.offers(LEARNER_DAY.name) else LEARNER_COURSE_DAY.name
+    rows = _since(tables[name], on, now.HISTORY_DAYS)
+    return rows.filter(rows.events > 0).semi_join(roster, "learner_id").select("learner_id", "day").distinct()
+
+
+def _days(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
+    events = contributions(_since(tables["events"], on, now.WEEK_DAYS)).semi_join(roster, "learner_id")
+    high = (events.scores > 0) & (events.score >= now.HIGH_SCORE).fill_null(False)
+    return events.group_by("learner_id", "day").agg(
+        lessons=events.lessons_completed.sum(),
+        exercises=(events.event_type == "exercise_complete").ifelse(1, 0).sum(),
+        activities=events.event_type.isin(now.ACTIVITIES).ifelse(1, 0).sum(),
+        scores=events.scores.sum(),
+        high_scores=high.ifelse(1, 0).sum(),
+        achievements=events.achievements.sum(),
+        learning_s=events.learning_s.sum(),
+        score_sum=events.score_sum.sum(),
+    )
+
+
+def _scores(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
+    events = tables["events"]
+    # Local days differ from UTC ones by one at most, so the day may narrow what the time decides.
+    since = datetime(on.year, on.month, on.day, tzinfo=UTC) - timedelta(days=now.SCORE_DAYS)
+    events = _since(events, on, now.SCORE_DAYS + 2, ahead=2)
+    events = events.filter(events.event_type.isin(SCORING), events.score.notnull())
+    events = events.filter(events.occurred_at >= ibis.literal(since)).semi_join(roster, "learner_id")
+    found = events.select(
+        "learner_id",
+        at=events.occurred_at,
+        sequence=events.sequence.fill_null(-1),
+        event_id=events.event_id,
+        score=events.score,
+    )
+    by_age = [ibis.desc("at"), ibis.desc("sequence"), ibis.desc("event_id")]
+    placed = found.mutate(place=ibis.row_number().over(group_by="learner_id", order_by=by_age))
+    return placed.filter(placed.place < now.SCORES).drop("place")
+
+
+def _visits(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
+    since = datetime(on.year, on.month, on.day, tzinfo=UTC) - timedelta(days=now.VISIT_DAYS)
+    visits = tables["sessions"]
+    visits = visits.filter(visits.ended_at >= ibis.literal(since)).semi_join(roster, "learner_id")
+    return visits.select("learner_id", "session_id", "started_at", "ended_at", closed=visits.ended)
+
+
+def _free(tables: Tables, on: date) -> ir.Table:
+    days = _since(tables["school_day"], on, now.HISTORY_DAYS)
+    return days.filter(days.kind != "term").select("day")
+
+
+def _since(rows: ir.Table, on: date, days: int, ahead: int = 1) -> ir.Table:
+    """The last `days` days up to `on`; `ahead` 2 takes the next one too."""
+    first, after = on - timedelta(days=days - 1), on + timedelta(days=ahead)
+    return rows.filter(rows.day >= ibis.literal(first), rows.day < ibis.literal(after))
+
+
+def _join(found: tuple[pa.Table, ...], on: date) -> pa.Table:
+    roster, active, days, scores, visits, free = found
+    facts: defaultdict[int, list[Facts]] = defaultdict(list)
+    for learner, each in _pieces(active, days, scores, visits):
+        facts[learner].append(each)
+    free_days = frozenset(free["day"].to_pylist())
+    rows = [
+        row_of(learner, now.standing(now.merged(facts.get(learner, [Facts()])), on, free_days))
+        for learner in roster["learner_id"].to_pylist()
+    ]
+    return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def _pieces(
+    active: pa.Table, days: pa.Table, scores: pa.Table, visits: pa.Table
+) -> Iterator[tuple[int, Facts]]:
+    for learner, number in zip(_column(active, "learner_id"), _numbers(active), strict=True):
+        yield learner, Facts(active=Active(number, 1))
+    for row, number in zip(days.to_pylist(), _numbers(days), strict=True):
+        yield row["learner_id"], Facts({number: Day(**{n: row[n] for n in (*now.COUNTS, *now.SUMS)})})
+    for row, at in zip(scores.to_pylist(), _micros(scores, "at"), strict=True):
+        yield (
+            row["learner_id"],
+            Facts(scores=(Score(at, row["sequence"], str(row["event_id"]), row["score"]),)),
+        )
+    times = zip(_micros(visits, "ended_at"), _micros(visits, "started_at"), strict=True)
+    for row, (ended, started) in zip(visits.to_pylist(), times, strict=True):
+        yield row["learner_id"], Facts(visits=(Visit(ended, started, row["session_id"], row["closed"]),))
+
+
+def _column(table: pa.Table, name: str) -> Iterable[int]:
+    values: list[int] = table[name].to_pylist()
+    return values
+
+
+def _numbers(table: pa.Table) -> Iterable[int]:
+    values: list[int] = table["day"].cast(pa.date32()).cast(pa.int32()).to_pylist()
+    return values
+
+
+def _micros(table: pa.Table, name: str) -> Iterable[int]:
+    values: list[int] = table[name].cast(_TIME).cast(pa.int64()).to_pylist()
+    return values
