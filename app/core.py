@@ -30,6 +30,7 @@ class Core:
         self.settings = settings
         self.metrics = Metrics()
         self.why_not: str | None = "Headway is starting."
+        self.broken = asyncio.Event()  # the warehouse closed itself: only a new process helps
         self._door: Door | None = None
         self._doorway: LocalDoorway | None = None
         self._writer: Writer | None = None
@@ -63,8 +64,9 @@ class Core:
         """Waits for a Postgres that is away; a file that cannot be opened ends the process."""
         metadata = await self._patiently(self._open_metadata, self.settings.metadata)
         warehouse = await self._patiently(self._open_warehouse, self.settings.warehouse)
-        self.take(Door(warehouse, metadata, self.settings, self.metrics))
-        self._pulse = Pulse(self.door)
+        door = await asyncio.to_thread(Door, warehouse, metadata, self.settings, self.metrics)
+        await asyncio.to_thread(self.take, door)
+        self._pulse = Pulse(self.door, on_closed=self.broken.set)
         self._pulse.start()
         self._socket = DeskSocket(self.doorway, self.settings.socket)
         await self._socket.start()

@@ -5,26 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from app.door import Door
-from models.errors import HeadwayError
+from models.errors import Closed, HeadwayError
 
 log = logging.getLogger("headway.pulse")
 BEAT_S = 0.25  # how often listeners may hear of a change
 IDLE_S = 5.0  # without a commit before tidying begins
+PROBE_S = 2.0  # the watermark is known without asking the engine; this asks it
 TIDY_AT_LEAST_S = 300.0  # a school that never rests is tidied all the same
 
 
 class Pulse:
-    def __init__(self, door: Door, beat_s: float = BEAT_S, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self,
+        door: Door,
+        beat_s: float = BEAT_S,
+        idle_s: float = IDLE_S,
+        on_closed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._door = door
+        self._on_closed = on_closed
         self._beat_s = beat_s
         self._idle_s = idle_s
         self._task: asyncio.Task[None] | None = None
         self._tidying: asyncio.Task[None] | None = None
         self._tidied = door.watermark().number
         self._tidied_at = self._moved_at = 0.0
+        self._probe_at = 0.0
         self.failure: str | None = None
 
     def start(self) -> None:
@@ -45,13 +55,21 @@ class Pulse:
                 await self._look()
                 self.failure = None
             except HeadwayError as error:
-                if self.failure is None:
-                    log.warning("the warehouse does not answer: %s", error.detail)
-                self.failure = error.detail
+                self._failed(error)
             await asyncio.sleep(self._beat_s)
+
+    def _failed(self, error: HeadwayError) -> None:
+        if self.failure is None:
+            log.warning("the warehouse does not answer: %s", error.detail)
+        self.failure = error.detail
+        if isinstance(error, Closed):
+            self._on_closed()
 
     async def _look(self) -> None:
         now = asyncio.get_running_loop().time()
+        if now >= self._probe_at:
+            self._probe_at = now + PROBE_S
+            await self._door.light(self._door.warehouse.offsets)
         mark = await self._door.light(self._door.warehouse.watermark)
         if mark.number != self._door.watermark().number:
             self._moved_at = now
@@ -75,3 +93,5 @@ class Pulse:
             self._door.metrics.compacted.inc(gone)
         except HeadwayError as error:
             log.warning("tidying failed: %s", error.detail)
+            if isinstance(error, Closed):
+                self._on_closed()

@@ -202,6 +202,8 @@ def _check(settings: Settings) -> None:
             f"demo mode has no passwords and listens on loopback only, not on '{settings.host}'; "
             "leave --host out, or use ./headway serve."
         )
+    if settings.warehouse == settings.metadata:
+        raise BadSettings("HEADWAY_WAREHOUSE and HEADWAY_METADATA must name two databases, not the same one.")
     for name in ("port", "api_port"):
         if not 0 <= getattr(settings, name) <= 65535:
             raise BadSettings(f"{PREFIX}{name.upper()} must be between 0 and 65535.")

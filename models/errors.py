@@ -63,6 +63,10 @@ class Unavailable(HeadwayError):
     code, status, exit_code = "unavailable", 503, 6
 
 
+class Closed(Unavailable):
+    """The warehouse closed itself after a failed write; only a new process opens it again."""
+
+
 class BadSettings(HeadwayError):
     code, status, exit_code = "bad-settings", 500, 7
 

@@ -11,6 +11,7 @@ from app.build import build
 from app.core import Core
 
 GRACE_S = 5
+BROKEN = 6  # exit code: whoever watches starts us again
 
 
 async def serve_core(core: Core) -> int:
@@ -21,14 +22,16 @@ async def serve_core(core: Core) -> int:
         signal.signal(number, lambda *_: None)
     opening = asyncio.ensure_future(core.open())
     opening.add_done_callback(lambda done: _stop_if_failed(done, server))
+    breaking = asyncio.ensure_future(_stop_when_broken(core, server))
     try:
         await server.serve()
         if opening.done() and not opening.cancelled():
             opening.result()
     finally:
         opening.cancel()
+        breaking.cancel()
         await core.close()
-    return 0
+    return BROKEN if core.broken.is_set() else 0
 
 
 def _config(core: Core) -> uvicorn.Config:
@@ -42,6 +45,11 @@ def _config(core: Core) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_S,
         lifespan="off",
     )
+
+
+async def _stop_when_broken(core: Core, server: uvicorn.Server) -> None:
+    await core.broken.wait()
+    server.should_exit = True
 
 
 def _stop_if_failed(opening: asyncio.Task[None], server: uvicorn.Server) -> None:

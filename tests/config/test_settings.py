@@ -116,3 +116,10 @@ def test_every_setting_says_what_it_means() -> None:
     meanings = {m.name: m for m in setting_meanings()}
     assert set(meanings) == {f.name for f in fields(Settings)}
     assert all(len(m.meaning) > 15 and m.meaning.endswith(".") for m in meanings.values())
+
+
+def test_warehouse_and_metadata_are_two_databases() -> None:
+    address = "postgresql://headway@db.test/school"
+    both = {"HEADWAY_WAREHOUSE": address, "HEADWAY_METADATA": address}
+    with pytest.raises(BadSettings, match="two databases"):
+        read_settings(both | {"HEADWAY_SECRET": "0123456789abcdef" * 3})
