@@ -16,6 +16,7 @@ from pages.cards import Card, Figure, button, figures, sparkline
 from pages.filters import Filters
 from pages.findings import before, change, nothing, title
 from pages.learner.parts import ago, free_days
+from pages.rows import Row, row_of, rows_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.spans import places, running, step_of, weeks_until
 
@@ -76,19 +77,19 @@ class AdminPage(Sheet):
 
     async def glance(self, ask: Asking) -> Card:
         say, speech = self.say, self.visit.speech
-        days = (await ask("active_learners", by="day", filters=self._last_days(SPARK_DAYS))).rows()
+        days = rows_of(await ask("active_learners", by="day", filters=self._last_days(SPARK_DAYS)))
         by_day = {row["day"]: row["active_learners"] for row in days}
         measures = ("active_learners", "completions", "revenue")
-        now, then = (await ask(*measures)).rows()[0], (await ask.before(*measures)).rows()[0]
-        trend = (
+        now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
+        trend = rows_of(
             await ask("active_learners", "completions", "revenue", by="week", filters=self._last_weeks())
-        ).rows()
+        )
         earlier = before(speech, self.filters)
         week_ago = self.today - timedelta(days=7)
         spark = [by_day.get(self.today - timedelta(days=n), 0) for n in reversed(range(SPARK_DAYS))]
 
         def figure(name: str, shown: Any) -> Figure:
-            found = change(now[name], then[name])  # type: ignore[arg-type]
+            found = change(now[name], then[name])
             told = say("finding.then", value=shown(then[name] or 0), before=earlier)
             return Figure(
                 say(f"admin.{name}"), shown(now[name] or 0), told, found.tone(), self._spark(trend, name)
@@ -99,9 +100,9 @@ class AdminPage(Sheet):
                 [
                     Figure(
                         say("admin.today"),
-                        speech.number(by_day.get(self.today) or 0),  # type: ignore[arg-type]
-                        say("admin.same_weekday", n=by_day.get(week_ago) or 0),  # type: ignore[arg-type]
-                        spark=sparkline(spark, say("admin.spark_days", n=SPARK_DAYS)),  # type: ignore[arg-type]
+                        speech.number(by_day.get(self.today) or 0),
+                        say("admin.same_weekday", n=by_day.get(week_ago) or 0),
+                        spark=sparkline(spark, say("admin.spark_days", n=SPARK_DAYS)),
                     ),
                     figure("active_learners", speech.number),
                     figure("completions", speech.number),
@@ -117,10 +118,10 @@ class AdminPage(Sheet):
             amount = round(amount / size) * size
         return self.visit.speech.money(amount * 100, self.visit.me.currency)
 
-    def _spark(self, rows: list[dict[str, object]], name: str) -> Markup:
+    def _spark(self, rows: list[Row], name: str) -> Markup:
         values = {row["week"]: row[name] for row in rows}
         line = [values.get(week, 0) for week in weeks_until(self.today, WEEKS)[:-1]]
-        return sparkline(line, self.say("admin.spark_weeks", n=WEEKS - 1))  # type: ignore[arg-type]
+        return sparkline(line, self.say("admin.spark_weeks", n=WEEKS - 1))
 
     def _last_days(self, count: int) -> Filters:
         tomorrow = self.today + timedelta(days=1)
@@ -162,7 +163,7 @@ class AdminPage(Sheet):
     async def by_week(self, ask: Asking) -> Card:
         weeks = weeks_until(self.today, WEEKS)
         answer = await ask("active_learners", by="week", filters=self._last_weeks())
-        values = {row["week"]: row["active_learners"] for row in answer.rows()}
+        values = {row["week"]: row["active_learners"] for row in rows_of(answer)}
         if not values:
             return Card(self.say("admin.weeks"), empty=await nothing(ask, self.visit.speech))
         drawing = charts.columns(
@@ -175,7 +176,7 @@ class AdminPage(Sheet):
             picked=self.filters.marks.get("week", ""),
         )
         last, past = values.get(weeks[-2]), values.get(weeks[-3])
-        found = change(last, past)  # type: ignore[arg-type]
+        found = change(last, past)
         key = "admin.weeks" if found.direction == "unknown" else f"admin.weeks_{found.direction}"
         heading = self.say(key, share=self.visit.speech.share(found.share))
         return Card(heading, self.say("admin.weeks_sub", n=WEEKS), drawing=drawing)
@@ -193,10 +194,10 @@ class AdminPage(Sheet):
         now = await self._completion(ask, self.filters.until, order)
         then = await self._completion(ask, self.filters.since, order)
         ask.answers.remove(then)
-        rows = [r for r in now.rows() if r["completion_share"] is not None]
+        rows = [r for r in rows_of(now) if r["completion_share"] is not None]
         if not rows:
             return Card(say(f"admin.{which}"), empty=await nothing(ask, speech))
-        past = {r["course_id"]: r["completion_share"] for r in then.rows()}
+        past = {r["course_id"]: r["completion_share"] for r in rows_of(then)}
         titles = {r["course_id"]: r["course_id_label"] for r in rows}
 
         def shown(row: Mapping[str, Any]) -> str:
@@ -205,7 +206,7 @@ class AdminPage(Sheet):
                 title=titles[row["course_id"]],
                 share=speech.share(row["completion_share"]),
             )
-            return f"{share} {self._moved(row['completion_share'], past.get(row['course_id']))}"  # type: ignore[arg-type]
+            return f"{share} {self._shift(row['completion_share'], past.get(row['course_id']))}"
 
         drawing = charts.bars(
             now,
@@ -223,14 +224,12 @@ class AdminPage(Sheet):
         heading = say(
             f"admin.{which}_found",
             title=first["course_id_label"],
-            share=speech.share(first["completion_share"]),  # type: ignore[arg-type]
+            share=speech.share(first["completion_share"]),
         )
-        lines = Markup(
-            ""
-        ).join(
+        lines = Markup("").join(
             Markup("<li>{}: {}</li>").format(
                 titles[r["course_id"]],
-                self._moved(r["completion_share"], past.get(r["course_id"])),  # type: ignore[arg-type]
+                self._shift(r["completion_share"], past.get(r["course_id"])),
             )
             for r in rows[:MOST_COURSES]
         )
@@ -259,7 +258,7 @@ class AdminPage(Sheet):
         ask.answers[-1] = replace(answer, table=named)
         return ask.answers[-1]
 
-    def _moved(self, now: float, then: float | None) -> str:
+    def _shift(self, now: float, then: float | None) -> str:
         if then is None:
             return self.say("admin.moved_new")
         points = round((now - then) * 100)
@@ -294,7 +293,7 @@ class AdminPage(Sheet):
             )
         measures = ("active_days", "lessons_completed", "last_active")
         answer = await ask(*measures, by="learner_id", order=("-active_days",), purpose=PURPOSE)
-        rows = [dict(row) for row in answer.rows()]
+        rows = [dict(row) for row in rows_of(answer)]
         names = await ask.names([row["learner_id"] for row in rows])
         for row in rows:
             row["name"] = names.get(row["learner_id"], self.say("teacher.nameless"))
@@ -338,8 +337,8 @@ def _to_learner(row: Mapping[str, Any]) -> Markup:
 def _mean(answer: Answer, page: AdminPage, step: str) -> float | None:
     """Of the days that are over: a running day would pull it down."""
     now = running(page.filters, step)
-    done = [row["active_learners"] for row in answer.rows() if row[step] != now]
-    return sum(done) / len(done) if done else None  # type: ignore[arg-type]
+    done = [row["active_learners"] for row in rows_of(answer) if row[step] != now]
+    return sum(done) / len(done) if done else None
 
 
 __all__ = ["AdminPage"]

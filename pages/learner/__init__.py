@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from models.errors import NotFound
 from pages.cards import Card, Figure, figures, paragraph
 from pages.findings import before
-from pages.learner.parts import ago, calendar_card, is_done, results_card, standing, streak_of, tiles
+from pages.learner.parts import (
+    STREAK_DAYS,
+    ago,
+    calendar_card,
+    is_done,
+    results_card,
+    standing,
+    streak_of,
+    tiles,
+)
 from pages.me import Choice
+from pages.rows import row_of
 from pages.sheet import Asking, Sheet, Slot
 
 
@@ -32,14 +43,11 @@ class LearnerPage(Sheet):
 
     async def who(self, ask: Asking) -> Card:
         name = self.mark_label("learner_id", self.filters.child or "")
-        seen = (
-            await ask(
-                "last_active", since=self.today.replace(year=self.today.year - 3), until=self.filters.until
-            )
-        ).rows()
+        since = self.today - timedelta(days=STREAK_DAYS)
+        seen = row_of(await ask("last_active", since=since, until=self.today + timedelta(days=1)))
         ask.answers.clear()
-        day = seen[0]["last_active"] if seen else None
-        when = self.say("learner.last_seen", when=ago(self, day)) if day else self.say("teacher.not_yet")  # type: ignore[arg-type]
+        day = seen["last_active"]
+        when = self.say("learner.last_seen", when=ago(self, day)) if day else self.say("teacher.not_yet")
         return Card(body=paragraph(name, "greeting") + paragraph(when, "sub"))
 
     async def glance(self, ask: Asking) -> Card:
@@ -47,7 +55,7 @@ class LearnerPage(Sheet):
         run = await streak_of(self, ask)
         rows = await standing(self, ask)
         measures = ("active_days", "learning_minutes", "lessons_completed", "mean_score")
-        now, then = (await ask(*measures)).rows()[0], (await ask.before(*measures)).rows()[0]
+        now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
         earlier = before(speech, self.filters)
 
         def than(value: str) -> str:
@@ -59,18 +67,18 @@ class LearnerPage(Sheet):
                 [
                     Figure(
                         say("learner.days"),
-                        say("word.days", n=now["active_days"] or 0),  # type: ignore[arg-type]
-                        than(say("word.days", n=then["active_days"] or 0)),  # type: ignore[arg-type]
+                        say("word.days", n=now["active_days"] or 0),
+                        than(say("word.days", n=then["active_days"] or 0)),
                     ),
                     Figure(
                         say("learner.time"),
-                        speech.duration(minutes * 60),  # type: ignore[operator]
-                        than(speech.duration(minutes_then * 60)),  # type: ignore[operator]
+                        speech.duration(minutes * 60),
+                        than(speech.duration(minutes_then * 60)),
                     ),
                     Figure(
                         say("learner.mean"),
-                        speech.percent(now["mean_score"]),  # type: ignore[arg-type]
-                        than(speech.percent(then["mean_score"])),  # type: ignore[arg-type]
+                        speech.percent(now["mean_score"]),
+                        than(speech.percent(then["mean_score"])),
                     ),
                     Figure(
                         say("learner.streak"),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
 
 from markupsafe import Markup
 
@@ -16,9 +15,9 @@ from pages import charts
 from pages.cards import Card, join, paragraph, progress, tone
 from pages.filters import Filters
 from pages.findings import nothing
+from pages.rows import Row, rows_of
 from pages.sheet import Asking, Sheet
 
-Row = Mapping[str, Any]
 STREAK_DAYS = 400
 RESULTS_DAYS = 90
 FEWEST_RESULTS = 3  # fewer have no middle to speak of
@@ -29,7 +28,7 @@ async def streak_of(sheet: Sheet, ask: Asking) -> Streak:
     span = replace(sheet.filters, since=sheet.today - timedelta(days=STREAK_DAYS), until=_tomorrow(sheet))
     active = await ask("events", by="day", filters=span)
     free = await free_days(sheet, ask, span)
-    return streak([r["day"] for r in active.rows()], free, sheet.today)  # type: ignore[misc]
+    return streak([r["day"] for r in rows_of(active)], free, sheet.today)
 
 
 async def free_days(sheet: Sheet, ask: Asking, span: Filters) -> dict[date, str]:
@@ -37,7 +36,7 @@ async def free_days(sheet: Sheet, ask: Asking, span: Filters) -> dict[date, str]
     wish = Ask(question="school_days", since=span.since, until=span.until)
     answer = await ask.put(wish, within=False)
     ask.answers.remove(answer)
-    return {r["day"]: r["label"] or "" for r in answer.rows() if r["kind"] != "term"}  # type: ignore[misc]
+    return {r["day"]: r["label"] or "" for r in rows_of(answer) if r["kind"] != "term"}
 
 
 def _tomorrow(sheet: Sheet) -> date:
@@ -47,13 +46,8 @@ def _tomorrow(sheet: Sheet) -> date:
 async def standing(sheet: Sheet, ask: Asking) -> list[Row]:
     """The learner's courses; the finished ones last."""
     filters = replace(sheet.filters, marks={}, course=None)
-    rows: list[Row] = list(
-        (
-            await ask.put(
-                replace(filters.narrow(Ask(question="courses")), since=None, until=None), within=False
-            )
-        ).rows()
-    )
+    wish = replace(filters.narrow(Ask(question="courses")), since=None, until=None)
+    rows = rows_of(await ask.put(wish, within=False))
     return sorted(
         rows, key=lambda r: (bool(r["completed"]), -(r["last_active"] or date.min).toordinal(), r["title"])
     )
@@ -115,15 +109,15 @@ async def calendar_card(sheet: Sheet, ask: Asking, key: str) -> Card:
     say, speech = sheet.say, sheet.visit.speech
     year = replace(sheet.filters, since=sheet.today - timedelta(days=364), until=_tomorrow(sheet), marks={})
     answer = await ask("learning_minutes", by="day", filters=year)
-    days = [r for r in answer.rows() if r["learning_minutes"]]
+    days = [r for r in rows_of(answer) if r["learning_minutes"]]
     if not days:
         return Card(say(f"{key}.calendar"), empty=await nothing(ask, speech))
-    best = max(days, key=lambda r: r["learning_minutes"])  # type: ignore[arg-type, return-value]
+    best = max(days, key=lambda r: r["learning_minutes"])
     title = say(f"{key}.calendar_found", n=len(days))
     sub = say(
         f"{key}.calendar_best",
-        day=speech.day(best["day"], "yMMMMd"),  # type: ignore[arg-type]
-        time=speech.duration(best["learning_minutes"] * 60),  # type: ignore[operator]
+        day=speech.day(best["day"], "yMMMMd"),
+        time=speech.duration(best["learning_minutes"] * 60),
     )
     drawing = charts.calendar(answer, speech, today=sheet.today, y="learning_minutes", unit="minutes")
     return Card(title, sub, drawing=drawing)
@@ -136,31 +130,31 @@ async def results_card(sheet: Sheet, ask: Asking, key: str, days: int = RESULTS_
     answer = await ask(
         "mean_score", by=("day", "assessment_id"), options=(("labels", True),), order=("day",), filters=span
     )
-    scores = [(r["day"], r["mean_score"], _titled(r)) for r in answer.rows() if r["mean_score"] is not None]
+    scores = [(r["day"], r["mean_score"], _titled(r)) for r in rows_of(answer) if r["mean_score"] is not None]
     if not scores:
         return Card(
             say(f"{key}.results"), say("learner.results_sub", n=days), empty=say("learner.no_results", n=days)
         )
     last_day, last, last_title = scores[-1]
-    usual = statistics.median(s for _, s, _ in scores[:-1]) if len(scores) > FEWEST_RESULTS else None  # type: ignore[type-var]
+    usual = statistics.median(s for _, s, _ in scores[:-1]) if len(scores) > FEWEST_RESULTS else None
     return Card(
-        _results_title(sheet, key, last, usual),  # type: ignore[arg-type]
+        _results_title(sheet, key, last, usual),
         say("learner.results_sub", n=days),
         drawing=charts.dots(
             answer,
             speech,
             y="mean_score",
-            usual=usual,  # type: ignore[arg-type]
-            usual_text=say(f"{key}.usual", score=speech.percent(usual)) if usual is not None else "",  # type: ignore[arg-type]
+            usual=usual,
+            usual_text=say(f"{key}.usual", score=speech.percent(usual)) if usual is not None else "",
             said=lambda r: (
                 f"{_titled(r)}, {speech.day(r['day'], 'MMMEd')}: {speech.percent(r['mean_score'])}"
             ),
             alternative=say(
                 "learner.results_text",
                 n=len(scores),
-                last=speech.percent(last),  # type: ignore[arg-type]
+                last=speech.percent(last),
                 title=last_title,
-                day=speech.day(last_day),  # type: ignore[arg-type]
+                day=speech.day(last_day),
             ),
         ),
     )
@@ -179,4 +173,4 @@ def _results_title(sheet: Sheet, key: str, last: float, usual: float | None) -> 
 
 
 def total(answer: Answer, measure: str) -> float:
-    return float(sum(r[measure] or 0 for r in answer.rows()))  # type: ignore[misc]
+    return float(sum(r[measure] or 0 for r in rows_of(answer)))

@@ -14,6 +14,7 @@ from pages.filters import Filters
 from pages.findings import change, nothing, title
 from pages.learner.parts import ago, free_days, results_card, standing, tiles, total
 from pages.parent.words import sentences, week_of
+from pages.rows import rows_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.spans import places, running, step_of, weeks_until
 
@@ -97,7 +98,7 @@ class ParentPage(Sheet):
         weeks = weeks_until(self.today, WEEKS)
         span = replace(self.filters, since=weeks[0], until=self.today + timedelta(days=1))
         answer = await ask("lessons_completed", by="week", filters=span)
-        by_week = {row["week"]: row["lessons_completed"] for row in answer.rows()}
+        by_week = {row["week"]: row["lessons_completed"] for row in rows_of(answer)}
         if not by_week:
             return Card(
                 self.say("parent.finished"), empty=self.say("parent.finished_none", name=self.child, n=WEEKS)
@@ -110,7 +111,7 @@ class ParentPage(Sheet):
             days=weeks,
             running=weeks[-1],
         )
-        heading = self.say("parent.finished_found", n=by_week.get(weeks[-1]) or 0)  # type: ignore[arg-type]
+        heading = self.say("parent.finished_found", n=by_week.get(weeks[-1]) or 0)
         return Card(heading, self.say("parent.finished_sub", n=WEEKS), drawing=drawing)
 
     async def results(self, ask: Asking) -> Card | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pages.filters import Filters
 from pages.findings import before
 from pages.learner.parts import is_done, standing
+from pages.rows import row_of, rows_of
 from pages.speech import Speech
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ class Week:
 
 async def week_of(sheet: Sheet, ask: Asking, month_days: int) -> Week:
     measures = ("active_days", "learning_minutes", "lessons_completed", "scores", "mean_score")
-    now: Mapping[str, Any] = (await ask(*measures)).rows()[0]
-    then: Mapping[str, Any] = (await ask.before(*measures)).rows()[0]
+    now: Mapping[str, Any] = row_of(await ask(*measures))
+    then: Mapping[str, Any] = row_of(await ask.before(*measures))
     since = sheet.filters.since
     month = replace(sheet.filters, since=since - timedelta(days=month_days), until=since)
-    usual: Mapping[str, Any] = (await ask("mean_score", "scores", filters=month)).rows()[0]
+    usual: Mapping[str, Any] = row_of(await ask("mean_score", "scores", filters=month))
     by_course = await ask(
         "lessons_completed", by="course_id", order=("-lessons_completed",), options=(("labels", True),)
     )
@@ -55,7 +56,7 @@ async def week_of(sheet: Sheet, ask: Asking, month_days: int) -> Week:
         minutes=float(now["learning_minutes"] or 0),
         minutes_before=float(then["learning_minutes"] or 0),
         lessons=int(now["lessons_completed"] or 0),
-        most_in=_most(by_course.rows()),
+        most_in=_most(rows_of(by_course)),
         results=int(now["scores"] or 0),
         mean=now["mean_score"],
         usual=usual["mean_score"] if (usual["scores"] or 0) >= FEWEST else None,

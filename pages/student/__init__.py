@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 
-from compute.release import closed_until, first_day
+from compute.dimensions import first_day
+from compute.release import closed_until
 from models.ask import Ask
 from pages.cards import Card, Figure, figures, paragraph
 from pages.findings import before, change
 from pages.learner.parts import calendar_card, is_done, lasting, results_card, standing, streak_of, tiles
+from pages.rows import row_of, rows_of
 from pages.sheet import Asking, Sheet, Slot
 
 
@@ -36,16 +38,16 @@ class StudentPage(Sheet):
 
     async def _week(self, ask: Asking) -> str:
         speech = self.visit.speech
-        now = (await ask("learning_minutes")).rows()[0]["learning_minutes"] or 0
-        then = (await ask.before("learning_minutes")).rows()[0]["learning_minutes"] or 0
+        now = row_of(await ask("learning_minutes"))["learning_minutes"] or 0
+        then = row_of(await ask.before("learning_minutes"))["learning_minutes"] or 0
         ask.answers.clear()
         if not now:
             return self.say("student.week_nothing")
-        more = now - then  # type: ignore[operator]
+        more = now - then
         key = "same" if abs(more) < 5 else "more" if more > 0 else "less"
         return self.say(
             f"student.week_{key}",
-            time=speech.duration(now * 60),  # type: ignore[operator]
+            time=speech.duration(now * 60),
             than=speech.duration(abs(more) * 60),
             before=before(speech, self.filters),
         )
@@ -69,9 +71,9 @@ class StudentPage(Sheet):
         speech, say = self.visit.speech, self.say
         run = await streak_of(self, ask)
         rows = await standing(self, ask)
-        now = (await ask("learning_minutes")).rows()[0]["learning_minutes"] or 0
-        then = (await ask.before("learning_minutes")).rows()[0]["learning_minutes"] or 0
-        found = change(now, then)  # type: ignore[arg-type]
+        now = row_of(await ask("learning_minutes"))["learning_minutes"] or 0
+        then = row_of(await ask.before("learning_minutes"))["learning_minutes"] or 0
+        found = change(now, then)
         return Card(
             body=figures(
                 [
@@ -82,10 +84,10 @@ class StudentPage(Sheet):
                     ),
                     Figure(
                         say("student.time"),
-                        speech.duration(now * 60),  # type: ignore[operator]
+                        speech.duration(now * 60),
                         say(
                             "finding.then",
-                            value=speech.duration(then * 60),  # type: ignore[operator]
+                            value=speech.duration(then * 60),
                             before=before(speech, self.filters),
                         ),
                         "good" if found.tone() == "good" else "plain",
@@ -116,16 +118,16 @@ class StudentPage(Sheet):
         say, speech = self.say, self.visit.speech
         month, until = self._last_month()
         span = replace(self.filters, since=month, until=until)
-        own = (await ask("mean_score", filters=span)).rows()[0]["mean_score"]
+        own = row_of(await ask("mean_score", filters=span))["mean_score"]
         peers = await ask.put(Ask(measures=("mean_score",), audience="peers"), filters=span)
-        rows = peers.rows()
+        rows = rows_of(peers)
         theirs = rows[0]["mean_score"] if rows else None
         sub = say("student.peers_sub", month=speech.day(month, "yMMMM"))
         if theirs is None:
             return Card(say("student.peers"), sub, empty=say("student.peers_few"))
         shown = [
-            Figure(say("student.you"), speech.percent(own)),  # type: ignore[arg-type]
-            Figure(say("student.your_classes"), speech.percent(theirs)),  # type: ignore[arg-type]
+            Figure(say("student.you"), speech.percent(own)),
+            Figure(say("student.your_classes"), speech.percent(theirs)),
         ]
         return Card(
             say("student.peers"),

@@ -11,13 +11,14 @@ from models.ask import Answer
 from pages.cards import Card, Figure, figures, join, paragraph, tone
 from pages.filters import Filters
 from pages.findings import before, change
+from pages.rows import row_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.tables import Turn, table
 from pages.teacher.roster import Learner, Roster, columns, roster_of
 from pages.teacher.why import reason_tone, why
 
 MOST_NAMED = 3
-KEPT_S = 30.0  # the cards of one look share one reading of the class
+KEPT_S = 50.0  # the cards of one look share one reading of the class
 
 
 class TeacherPage(Sheet):
@@ -28,13 +29,14 @@ class TeacherPage(Sheet):
         Slot("everybody", height=560),
     )
 
+    kept: tuple[Filters, float, asyncio.Task[tuple[Roster, list[Answer]]]] | None = None
+
     async def roster(self, ask: Asking) -> Roster:
         """Read once for all cards: every reading of learners is written into the audit."""
-        kept: tuple[Filters, float, asyncio.Task[tuple[Roster, list[Answer]]]] | None
-        kept = getattr(self, "_kept", None)
+        kept = self.kept
         if kept is None or kept[0] != self.filters or time.monotonic() - kept[1] > KEPT_S or _failed(kept[2]):
             task = asyncio.ensure_future(self._read_roster(Asking(self)))
-            kept = self._kept = (self.filters, time.monotonic(), task)
+            kept = self.kept = (self.filters, time.monotonic(), task)
         roster, answers = await asyncio.shield(kept[2])
         ask.answers.extend(answers)
         return roster
@@ -83,7 +85,7 @@ class TeacherPage(Sheet):
         if not roster.learners:
             return None
         measures = ("active_learners", "lessons_completed", "mean_score")
-        now, then = (await ask(*measures)).rows()[0], (await ask.before(*measures)).rows()[0]
+        now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
         total, fine = len(roster.learners), sum(not one.reasons for one in roster.learners)
         earlier = before(speech, self.filters)
 
@@ -95,19 +97,19 @@ class TeacherPage(Sheet):
                 [
                     Figure(
                         say("teacher.active"),
-                        say("learner.of", n=now["active_learners"] or 0, all=total),  # type: ignore[arg-type]
-                        than(speech.number(then["active_learners"] or 0)),  # type: ignore[arg-type]
+                        say("learner.of", n=now["active_learners"] or 0, all=total),
+                        than(speech.number(then["active_learners"] or 0)),
                     ),
                     Figure(
                         say("teacher.lessons"),
-                        speech.number(now["lessons_completed"] or 0),  # type: ignore[arg-type]
-                        than(speech.number(then["lessons_completed"] or 0)),  # type: ignore[arg-type]
+                        speech.number(now["lessons_completed"] or 0),
+                        than(speech.number(then["lessons_completed"] or 0)),
                     ),
                     Figure(
                         say("teacher.mean"),
-                        speech.percent(now["mean_score"]),  # type: ignore[arg-type]
-                        than(speech.percent(then["mean_score"])),  # type: ignore[arg-type]
-                        change(now["mean_score"], then["mean_score"]).tone(least=0.1),  # type: ignore[arg-type]
+                        speech.percent(now["mean_score"]),
+                        than(speech.percent(then["mean_score"])),
+                        change(now["mean_score"], then["mean_score"]).tone(least=0.1),
                     ),
                     Figure(
                         say("teacher.on_track"),

@@ -16,6 +16,7 @@ from compute.attention import EARLIER_DAYS, RECENT_DAYS, Reason, Standing
 from models.ask import Answer, Ask, ColumnMeaning
 from pages.cards import join, progress, sparkline, tone
 from pages.learner.parts import ago, free_days
+from pages.rows import rows_of
 from pages.spans import weeks_until
 from pages.tables import Column
 from pages.teacher.why import flag, reason_tone
@@ -85,18 +86,18 @@ async def roster_of(sheet: Sheet, ask: Asking) -> Roster:
     week = timedelta(days=7)
     weeks = weeks_until(today, TREND_WEEKS)
     span = replace(sheet.filters, since=today - timedelta(days=CALENDAR_DAYS), until=tomorrow)
-    ever, now, earlier, past, past_now, past_earlier, trend, free = await asyncio.gather(
-        _facts(sheet, ask, None, tomorrow, "last_active", "course_progress"),
-        _facts(sheet, ask, recent, tomorrow, "mean_score", "scores"),
-        _facts(sheet, ask, recent - timedelta(days=EARLIER_DAYS), recent, "mean_score", "scores"),
-        _facts(sheet, ask, None, tomorrow - week, "last_active", "course_progress"),
-        _facts(sheet, ask, recent - week, tomorrow - week, "mean_score", "scores"),
-        _facts(
-            sheet, ask, recent - week - timedelta(days=EARLIER_DAYS), recent - week, "mean_score", "scores"
-        ),
-        _trend(sheet, ask, weeks, tomorrow),
-        free_days(sheet, ask, span),
+    month = timedelta(days=EARLIER_DAYS)
+    scored = ("mean_score", "scores")
+    whole = ("last_active", "course_progress")
+    ever, now, earlier, past, past_now, past_earlier = await asyncio.gather(
+        _facts(sheet, ask, None, tomorrow, *whole),
+        _facts(sheet, ask, recent, tomorrow, *scored),
+        _facts(sheet, ask, recent - month, recent, *scored),
+        _facts(sheet, ask, None, tomorrow - week, *whole),
+        _facts(sheet, ask, recent - week, tomorrow - week, *scored),
+        _facts(sheet, ask, recent - week - month, recent - week, *scored),
     )
+    trend, free = await asyncio.gather(_trend(sheet, ask, weeks, tomorrow), free_days(sheet, ask, span))
     names = await ask.names(list(ever))
     here = {n: _standing(n, ever, now, earlier) for n in ever}
     then = {n: _standing(n, past, past_now, past_earlier) for n in ever}
@@ -122,7 +123,7 @@ async def _facts(sheet: Sheet, ask: Asking, since: date | None, until: date, *me
     where = sheet.filters.where
     wish = Ask(question="learners", measures=measures, where=where, since=since, until=until)
     answer = await ask.put(wish, within=False)
-    return {int(row["learner_id"]): row for row in answer.rows()}  # type: ignore[call-overload]
+    return {int(row["learner_id"]): row for row in rows_of(answer)}
 
 
 async def _trend(
@@ -130,7 +131,7 @@ async def _trend(
 ) -> dict[tuple[int, date], float]:
     span = replace(sheet.filters, since=weeks[0], until=until)
     answer = await ask("lessons_completed", by=("learner_id", "week"), filters=span)
-    return {(r["learner_id"], r["week"]): r["lessons_completed"] for r in answer.rows()}  # type: ignore[misc]
+    return {(r["learner_id"], r["week"]): r["lessons_completed"] for r in rows_of(answer)}
 
 
 def _standing(n: int, ever: Facts, now: Facts, earlier: Facts) -> Standing:

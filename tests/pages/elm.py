@@ -264,7 +264,7 @@ def within(rows: list[Row], since: date, until: date) -> list[Row]:
 
 
 def minutes(rows: list[Row]) -> float:
-    return sum(row["duration_s"] for row in rows if row["event_type"] in LEARNING) / 60
+    return float(sum(row["duration_s"] for row in rows if row["event_type"] in LEARNING)) / 60
 
 
 def duration(total: float) -> str:

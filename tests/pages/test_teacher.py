@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from models.errors import NotFound
+from pages.sheet import Asking
+from pages.teacher.why import flag
 from tests.pages.elm import (
     AWAY,
     HOLIDAY,
@@ -12,6 +16,7 @@ from tests.pages.elm import (
     NEVER,
     TODAY,
     Elm,
+    Row,
     count,
     done,
     figures_of,
@@ -27,7 +32,7 @@ TOMORROW = TODAY + timedelta(days=1)
 WEEK = timedelta(days=7)
 
 
-def in_class(school: Elm, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+def in_class(school: Elm, rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["course_id"] == "c1"]
 
 
@@ -43,7 +48,7 @@ async def test_the_glance_is_what_the_events_of_the_classs_course_say(school: El
     assert shown["Mean score"][0] == percent(mean(scores(now)))
 
 
-def facts(school: Elm, student: str) -> dict[str, object]:
+def facts(school: Elm, student: str) -> dict[str, Any]:
     rows = in_class(school, school.of(student))
     recent = scores(within(rows, TOMORROW - 2 * WEEK, TOMORROW))
     earlier = scores(within(rows, TOMORROW - 6 * WEEK, TOMORROW - 2 * WEEK))
@@ -62,6 +67,10 @@ def facts(school: Elm, student: str) -> dict[str, object]:
     }
 
 
+def average(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
 def flags(school: Elm, student: str) -> set[str]:
     """The rules again, by hand."""
     own = facts(school, student)
@@ -71,9 +80,9 @@ def flags(school: Elm, student: str) -> set[str]:
     if own["missed"] >= 5:
         found.add("not seen" if own["last"] else "not yet here")
     if len(own["recent"]) >= 3:
-        if mean(own["recent"]) < 60:
+        if average(own["recent"]) < 60:
             found.add("low results")
-        if len(own["earlier"]) >= 3 and mean(own["earlier"]) - mean(own["recent"]) >= 10:
+        if len(own["earlier"]) >= 3 and average(own["earlier"]) - average(own["recent"]) >= 10:
             found.add("falling")
     if middle - own["progress"] >= 0.15:
         found.add("behind")
@@ -82,11 +91,9 @@ def flags(school: Elm, student: str) -> set[str]:
 
 async def test_every_row_of_the_list_is_what_the_learners_events_say(school: Elm) -> None:
     sheet = await school.sheet("teacher", "/teacher")
-    roster = await sheet.roster(__import__("pages.sheet", fromlist=["Asking"]).Asking(sheet))
+    roster = await sheet.roster(Asking(sheet))
     assert {one.learner_id for one in roster.learners} == set(school.learners.values())
     student_of = {n: s for s, n in school.learners.items()}
-    from pages.teacher.why import flag
-
     for one in roster.learners:
         student = student_of[one.learner_id]
         own = facts(school, student)
@@ -152,8 +159,6 @@ async def test_an_empty_class_one_learner_and_no_class_have_their_sentences(scho
 
 
 async def test_a_learners_page_opens_for_the_class_and_for_nobody_else(school: Elm) -> None:
-    from models.errors import NotFound
-
     cards = await school.cards("teacher", "/learner", child=str(school.learners["S4"]))
     assert cards["who"] is not None
     assert "Pupil4 Elm" in text_of(cards["who"].body)
