@@ -208,7 +208,42 @@ def test_without_any_browser_the_ways_are_tried_and_said(
 def test_commands_are_listed_once_and_found() -> None:
     names = [command.name for command in COMMANDS]
     assert len(names) == len(set(names))
-    modules = {path.stem for path in (ROOT / "app" / "commands").glob("*.py")}
-    used = {command.module.rpartition(".")[2] for command in COMMANDS}
-    shared = {"__init__", "options", "choosing", "asking", "way_in"}
-    assert modules - used <= shared
+    with_commands = {
+        path.stem
+        for path in (ROOT / "app" / "commands").glob("*.py")
+        if "\n@click.command" in path.read_text()
+    }
+    assert with_commands <= {command.module.rpartition(".")[2] for command in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"), [((0, 0, 0, 0), 0), ((1, 0, 0, 0), 1), ((0, 0, 0, 1), 1), ((0, 1, 0, 5), 5)]
+)
+def test_the_test_command_runs_all_and_ends_with_the_worst(
+    codes: tuple[int, ...], worst: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[list[str]] = []
+
+    def instead(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+        assert env[VARIABLE] == "/browser"
+        ran.append(command[2:])
+        return subprocess.CompletedProcess(command, codes[len(ran) - 1])
+
+    monkeypatch.setattr("app.chromium.obtain", lambda say: "/browser")
+    monkeypatch.setattr("subprocess.run", instead)
+    assert run("test", "tests/app", "-k", "desk", "-x") == worst
+    assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "pytest"]
+    assert ran[-1] == ["pytest", "-n", "2", "tests/app", "-k", "desk", "-x"]
+    assert ("NOT GOOD" in capsys.readouterr().err) == any(codes[:3])
+
+
+def test_without_a_browser_the_tests_run_and_the_command_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none(_: object) -> str:
+        raise Unavailable("The browser tests need Chromium.")
+
+    monkeypatch.setattr("app.chromium.obtain", none)
+    monkeypatch.setattr("subprocess.run", lambda command, env: subprocess.CompletedProcess(command, 0))
+    assert run("test", "-n", "0") == 6
+    assert "need Chromium" in capsys.readouterr().err
