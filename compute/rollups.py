@@ -19,6 +19,7 @@ from models.tables import (
     LEARNER_COURSE_DAY,
     LEARNER_DAY,
     LEARNER_NOW,
+    QUALITY_DAY,
     ROLLUPS,
     SESSIONS,
     VIDEO_BUCKET_DAY,
@@ -201,6 +202,16 @@ def session_contributions(sessions: ir.Table, sign: int = 1) -> ir.Table:
     return sessions.select(*LEARNER_DAY.key, **columns).select(LEARNER_DAY.names())
 
 
+def _finest(rows: ir.Table) -> ir.Table:
+    """`delta` for rows that each add 0 or 1 to a count: counting costs DuckDB two thirds of adding."""
+    counts = {"events", "answers_correct", "scores", *COUNTED}
+    aggregates = {
+        c.name: rows.count(where=rows[c.name] == 1).cast(c.type) if c.name in counts else _merge(rows, c)
+        for c in _mergeable(LEARNER_COURSE_DAY)
+    }
+    return rows.group_by(list(LEARNER_COURSE_DAY.key)).agg(**aggregates).select(LEARNER_COURSE_DAY.names())
+
+
 def _session_changes(before: ir.Table, after: ir.Table) -> ir.Table:
     both = _stacked(LEARNER_DAY, session_contributions(before, -1), session_contributions(after))
     change = merged(LEARNER_DAY, both)
@@ -224,7 +235,7 @@ def _steps() -> Iterable[Step]:
     finest = ibis.table(LEARNER_COURSE_DAY.schema, name="finest")
     before = ibis.table(SESSIONS.schema, name=BEFORE)
     after = ibis.table(SESSIONS.schema, name=AFTER)
-    yield Step(delta(LEARNER_COURSE_DAY, contributions(batch)), "learner_course_day", "finest")
+    yield Step(_finest(contributions(batch)), "learner_course_day", "finest")
     yield Step(delta(LEARNER_DAY, finest), "learner_day")
     yield Step(delta(COURSE_DAY, finest), "course_day")
     yield Step(merged(VIDEO_BUCKET_DAY, video_contributions(batch)), "video_bucket_day")
@@ -299,7 +310,9 @@ def _score_columns(events: ir.Table) -> dict[str, ir.Value]:
     }
 
 
-_PILES = {t.name: merged(t, ibis.table(t.schema, name=PILE)) for t in ROLLUPS if t is not SESSIONS}
+_PILES = {
+    t.name: merged(t, ibis.table(t.schema, name=PILE)) for t in (*ROLLUPS, QUALITY_DAY) if t is not SESSIONS
+}
 _TAILS = {
     **{
         t.name: shaped(t, contributions(RECENT.unbound))

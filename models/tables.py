@@ -394,6 +394,51 @@ DEAD_LETTER = Table(
     ),
 )
 
+# How good the data was, counted by the rules of models/quality.py. A group's own row has dimension and
+# rule '' and says how many events arrived, and how many fields they ought to have filled; a row with a
+# rule says how often it was broken. Added to by every commit and merged like a roll-up, but not made from
+# stored events: what was refused or repeated counts too.
+_QUALITY_KEYS = (
+    _ORG,
+    _DAY,
+    _text("source"),
+    _text("event_type"),  # '' where the event had none that is known
+    _text("dimension", among=("", "completeness", "validity", "uniqueness", "timeliness", "consistency")),
+    _text("rule"),
+)
+_QUALITY_COUNTS = _count("arrived", "fields", "related", "broken")
+QUALITY_DAY = Table(
+    "quality_day",
+    "rollup",
+    tuple(c.name for c in _QUALITY_KEYS),
+    (*_keys(*_QUALITY_KEYS), *_QUALITY_COUNTS),
+)
+# What only whole days can tell: consistency with what else is known, and the same thing sent twice under
+# two ids. Replaced whenever a day is looked at again.
+QUALITY_CHECK = Table(
+    "quality_check",
+    "state",
+    QUALITY_DAY.key,
+    (*_QUALITY_KEYS, *_QUALITY_COUNTS),
+)
+# Batches under the target, as they came: which delivery brought it.
+QUALITY_BATCH = Table(
+    "quality_batch",
+    "state",
+    ("organisation_id", "batch_id", "source"),
+    (
+        _ORG,
+        _text("batch_id"),
+        Column("received_at", _TIME),
+        _text("source"),
+        *_count("arrived"),
+        *(
+            Column(name, "float64", True, low=0, high=100)
+            for name in ("score", "completeness", "validity", "uniqueness", "timeliness")
+        ),
+    ),
+)
+
 ROLLUPS = (LEARNER_DAY, LEARNER_COURSE_DAY, COURSE_DAY, VIDEO_BUCKET_DAY, LEARNER_NOW, SESSIONS)
 DIMENSION_TABLES = (
     ORGANISATION,
@@ -411,5 +456,5 @@ DIMENSION_TABLES = (
     TRAINER,
     SCHOOL_DAY,
 )
-TABLES = (EVENTS, *ROLLUPS, *DIMENSION_TABLES, DEAD_LETTER)
+TABLES = (EVENTS, *ROLLUPS, *DIMENSION_TABLES, DEAD_LETTER, QUALITY_DAY, QUALITY_CHECK, QUALITY_BATCH)
 TABLE = {table.name: table for table in TABLES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from connectors.intake.eventids import Words
 from connectors.intake.gatekeeper import SCHEMA, Checked, Event, Gatekeeper
 from connectors.intake.letters import Letter, refused_letter
 from connectors.intake.postbox import Postbox
+from connectors.intake.quality import Judge, Refused, Tally
 from connectors.intake.quarantine import Quarantine
 from connectors.intake.school import School
 from connectors.intake.schools import Schools
@@ -24,6 +26,7 @@ from connectors.metadata import Consent
 from connectors.warehouse import Appended
 from connectors.warehouse.deadletters import as_table
 from models.event import Rejected
+from models.quality import UNKNOWN_TYPE
 
 ACCEPTED, DUPLICATE, QUARANTINED, REJECTED = range(4)
 Statuses = npt.NDArray[np.uint8]
@@ -54,6 +57,7 @@ class Part:
     why: dict[int, tuple[str, str]] = field(default_factory=dict)  # place -> code, detail
     stored: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     consents: list[Consent] = field(default_factory=list)
+    repeated: pa.Table = field(default_factory=SCHEMA.empty_table)  # whole events whose ids were known
 
     @classmethod
     def of(cls, school: School, submissions: list[Submission]) -> Part:
@@ -81,9 +85,10 @@ class Group:
         counters: Counters,
         postbox: Postbox,
         quarantine: Quarantine,
+        judge: Judge,
     ) -> None:
         self._keeper, self._schools, self._ids, self._counters = keeper, schools, ids, counters
-        self._postbox, self._quarantine = postbox, quarantine
+        self._postbox, self._quarantine, self._judge = postbox, quarantine, judge
         self._parts: list[Part] = []
         self._taken: Sequence[Submission] = ()
         self.watermark = 0
@@ -117,6 +122,9 @@ class Group:
         part.stored = checked.places[admitted.fresh]
         if admitted.fresh.all():
             return checked.table, checked.prints
+        known = ~admitted.fresh
+        known[list(admitted.refused)] = False
+        part.repeated = checked.table.filter(pa.array(known))
         return checked.table.filter(pa.array(admitted.fresh)), checked.prints[admitted.fresh]
 
     def _set_aside(self, part: Part, checked: Checked) -> None:
@@ -151,6 +159,20 @@ class Group:
                 code, detail = part.why[place]
                 if self._postbox.has_room(school.organisation_id):
                     yield refused_letter(school, source, code, detail, part.events[place])
+
+    def quality(self, batch: pa.Table, inserted: pa.Array) -> pa.Table:
+        """How good all that arrived was: what is stored, what was known, what was refused."""
+        tally = Tally(self._judge)
+        new = np.asarray(inserted)
+        if new.all():
+            tally.stored(batch)
+        else:
+            tally.stored(batch.filter(inserted))
+            tally.repeated(batch.filter(pa.array(~new)))
+        for part in self._parts:
+            tally.repeated(part.repeated)
+            tally.refused(_refusals(part))
+        return tally.rows()
 
     def confirm(self, appended: Appended) -> None:
         self.watermark = appended.watermark.number
@@ -203,3 +225,20 @@ class Group:
                 counter.labels(source).inc(number)
         for one in rejected:
             counters.rejected.labels(one.code).inc()
+
+
+def _refusals(part: Part) -> Iterator[Refused]:
+    """What was refused has no time that could be trusted: it counts on the day it came."""
+    codes = {place: code for place, (code, _) in part.why.items()}
+    codes |= dict.fromkeys(np.flatnonzero(part.status == QUARANTINED).tolist(), UNKNOWN_TYPE)
+    kinds = [(part.events[place].event_type, code) for place, code in codes.items()]
+    received = part.received()[list(codes)].tolist() if codes else []
+    for submission in part.submissions:
+        kinds += [("", refused.rejected.code) for refused in submission.refused]
+        received += [submission.received] * len(submission.refused)
+    if not kinds:
+        return
+    days = part.school.local.day_and_hour(np.array(received, np.int64))[0].to_pylist()
+    found = Counter((day, kind, code) for day, (kind, code) in zip(days, kinds, strict=True))
+    for (day, kind, code), events in found.items():
+        yield Refused(part.school.organisation_id, part.source, day, kind, code, events)

@@ -14,23 +14,26 @@ from time import perf_counter
 
 import pyarrow as pa
 
+from config.quality import quality_rules
 from connectors.intake.admission import KnownIds
 from connectors.intake.counters import Counters
 from connectors.intake.fingerprints import Fingerprints
-from connectors.intake.gatekeeper import Gatekeeper
+from connectors.intake.gatekeeper import SCHEMA, Gatekeeper
 from connectors.intake.group import Batch, Group
 from connectors.intake.limits import LIMITS, Limits
 from connectors.intake.payloads import payload_types
 from connectors.intake.postbox import Postbox
+from connectors.intake.quality import Judge, under_target
 from connectors.intake.quarantine import Quarantine
 from connectors.intake.queue import Queue
 from connectors.intake.recall import recall
 from connectors.intake.schools import Schools
 from connectors.intake.submission import Submission
 from connectors.intake.times import clock
-from connectors.warehouse import Appended, Warehouse
+from connectors.warehouse import Also, Appended, Warehouse
 from models.errors import HeadwayError, Unavailable
 from models.event import EventType
+from models.quality import QualityRules
 
 _log = logging.getLogger(__name__)
 _IDLE_S = 0.5
@@ -49,6 +52,7 @@ class Writer:
         limits: Limits = LIMITS,
         counters: Counters | None = None,
         published: Published | None = None,
+        quality: QualityRules | None = None,
     ) -> None:
         self.counters = counters or Counters()
         self.limits = limits
@@ -61,6 +65,8 @@ class Writer:
         self._ids = KnownIds(warehouse, self._prints)
         self._postbox = Postbox(limits.letters_per_hour, self.counters)
         self._quarantine = Quarantine(limits)
+        self._judge = Judge(quality or quality_rules())
+        self._uncounted: list[pa.Table] = []  # how good batches were of which nothing was stored
         self._since_checkpoint = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -90,6 +96,7 @@ class Writer:
                 self._queue.done(taken)
             else:
                 self._tidy()
+        self._count_rest()
 
     def _wake(self) -> None:
         """Until what is stored is known, nobody is answered; what arrives waits."""
@@ -114,14 +121,23 @@ class Writer:
 
     def _stored(self, taken: Sequence[Submission]) -> Group:
         self._schools.refresh()
-        group = Group(self._keeper, self._schools, self._ids, self.counters, self._postbox, self._quarantine)
+        group = Group(
+            self._keeper,
+            self._schools,
+            self._ids,
+            self.counters,
+            self._postbox,
+            self._quarantine,
+            self._judge,
+        )
         batch = group.check(taken)
         started = perf_counter()
         if batch.is_empty:
             group.watermark = self._warehouse.watermark().number
+            self._uncounted.append(group.quality(batch.table, pa.array([], pa.bool_())))
             return group
         try:
-            appended = self._append(batch)
+            appended = self._append(batch, group)
         except BaseException:
             self._ids.add(batch.prints)
             self._quarantine.undo()
@@ -136,13 +152,34 @@ class Writer:
             self._published(inserted, appended)
         return group
 
-    def _append(self, batch: Batch) -> Appended:
-        return self._warehouse.append(
-            batch.table,
-            offsets=batch.offsets,
-            also={"dead_letter": batch.letters} if len(batch.letters) else None,
-            ids_are_new=self._ids.are_sure,
+    def _append(self, batch: Batch, group: Group) -> Appended:
+        waiting, counted = list(self._uncounted), []
+
+        def quality(inserted: pa.Array) -> pa.Table:
+            counted.append(group.quality(batch.table, inserted))
+            return pa.concat_tables([*waiting, *counted])
+
+        also: dict[str, Also] = {"dead_letter": batch.letters} if len(batch.letters) else {}
+        also["quality_day"] = quality
+        also["quality_batch"] = lambda _: under_target(counted[-1], self._judge.rules)
+        appended = self._warehouse.append(
+            batch.table, offsets=batch.offsets, also=also, ids_are_new=self._ids.are_sure
         )
+        del self._uncounted[: len(waiting)]
+        return appended
+
+    def _count_rest(self) -> None:
+        """Batches that were nothing but repeats are no reason for a commit of their own while others wait."""
+        rows = [part for part in self._uncounted if len(part)]
+        self._uncounted = []
+        if not rows:
+            return
+        try:
+            also: dict[str, Also] = {"quality_day": pa.concat_tables(rows)}
+            self._warehouse.append(SCHEMA.empty_table(), also=also, ids_are_new=True)
+        except HeadwayError as error:
+            self._uncounted = rows
+            _log.warning("the quality of repeats could not be noted yet: %s", error.detail)
 
     def _fail(self, taken: Sequence[Submission], error: HeadwayError) -> None:
         self.failure = error
@@ -159,6 +196,7 @@ class Writer:
 
     def _tidy(self) -> None:
         """A checkpoint stalls the writer for a moment: it belongs where nobody waits."""
+        self._count_rest()
         if self._prints is None or self._since_checkpoint < _CHECKPOINT_EVENTS:
             return
         self._since_checkpoint = 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -20,6 +20,10 @@ class Appended:
 
     watermark: Watermark
     inserted: pa.ChunkedArray | pa.Array
+
+
+# Rows for another table; or, once it is known which events were new (as a mask), what makes them.
+Also: TypeAlias = pa.Table | Callable[[pa.Array], pa.Table]
 
 
 class Warehouse(Protocol):
@@ -37,14 +41,15 @@ class Warehouse(Protocol):
         events: pa.Table,
         *,
         offsets: Mapping[str, str] | None = None,
-        also: Mapping[str, pa.Table] | None = None,
+        also: Mapping[str, Also] | None = None,
         ids_are_new: bool = False,
     ) -> Appended:
         """One transaction: drop known ids, insert, change roll-ups, store offsets, move the watermark.
 
         `events` has the columns of models.tables.EVENTS (event_id as lower-case text). `also` holds
-        rows for other tables, stored in the same transaction. `ids_are_new` says that the caller
-        has made sure of it (see `event_ids` and `known`): then nothing is looked up.
+        rows for other tables (or what makes them of the mask `inserted`), stored in the same
+        transaction. `ids_are_new` says that the caller has made sure of it (see `event_ids` and
+        `known`): then nothing is looked up.
         """
         ...
 

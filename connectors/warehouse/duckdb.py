@@ -12,7 +12,7 @@ import duckdb
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from connectors.warehouse import Appended
+from connectors.warehouse import Also, Appended
 from connectors.warehouse.changes import (
     compacting,
     emptying,
@@ -99,7 +99,7 @@ class DuckDBWarehouse:
         events: pa.Table,
         *,
         offsets: Mapping[str, str] | None = None,
-        also: Mapping[str, pa.Table] | None = None,
+        also: Mapping[str, Also] | None = None,
         ids_are_new: bool = False,
     ) -> Appended:
         statements = self._rollup_statements()
@@ -115,7 +115,7 @@ class DuckDBWarehouse:
         self,
         events: pa.Table,
         offsets: Mapping[str, str],
-        also: Mapping[str, pa.Table],
+        also: Mapping[str, Also],
         ids_are_new: bool,
         statements: RollupStatements | None,
     ) -> Appended:
@@ -129,7 +129,9 @@ class DuckDBWarehouse:
             else:
                 writer.execute(_INSERT_RECENT)
             for table, rows in also.items():
-                self._insert(writer, table, rows)
+                made = rows(new) if callable(rows) else rows
+                if len(made):
+                    self._insert(writer, table, made)
             _store_offsets(writer, offsets)
             mark = mark_of(writer.execute(_MOVE_WATERMARK))
             writer.unregister("incoming")

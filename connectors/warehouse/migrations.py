@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from connectors.warehouse.schema import Engine, create, first_tables
 from models.errors import NewerSchema
 from models.rollup import RECENT
-from models.tables import DEAD_LETTER
+from models.tables import DEAD_LETTER, QUALITY_BATCH, QUALITY_CHECK, QUALITY_DAY
 
 VERSION_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL, why VARCHAR NOT NULL)"
 READ_VERSION = "SELECT coalesce(max(version), 0) FROM schema_version"
@@ -21,12 +21,18 @@ class Migration:
     statements: Callable[[Engine], tuple[str, ...]]
 
 
+def _quality(engine: Engine) -> tuple[str, ...]:
+    tables = (QUALITY_DAY, QUALITY_CHECK, QUALITY_BATCH)
+    return tuple(statement for table in tables for statement in create(engine, table))
+
+
 # The version of a schema is how many of these it has seen. A new table is
 # `Migration("why", lambda engine: create(engine, TABLE))`.
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("the first tables", first_tables),
     Migration("dead letters", lambda engine: create(engine, DEAD_LETTER)),
     Migration("events that wait to be folded in", lambda engine: create(engine, RECENT)),
+    Migration("data quality, day by day", _quality),
 )
 
 

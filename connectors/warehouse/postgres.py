@@ -14,7 +14,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.warehouse import Appended
+from connectors.warehouse import Also, Appended
 from connectors.warehouse.changes import compacting, emptying, folding, folding_month, with_recent
 from connectors.warehouse.copying import copy_in, copy_out
 from connectors.warehouse.failures import opened_for_reading, postgres_failures
@@ -96,7 +96,7 @@ class PostgresWarehouse:
         events: pa.Table,
         *,
         offsets: Mapping[str, str] | None = None,
-        also: Mapping[str, pa.Table] | None = None,
+        also: Mapping[str, Also] | None = None,
         ids_are_new: bool = False,
     ) -> Appended:
         """`ids_are_new` saves nothing here: other processes write too, so the key decides."""
@@ -105,7 +105,7 @@ class PostgresWarehouse:
         with self._transaction() as cursor:
             new = self._store(cursor, events)
             for table, rows in (also or {}).items():
-                copy_in(cursor, table, rows)
+                copy_in(cursor, table, rows(new) if callable(rows) else rows)
             store_offsets(cursor, offsets or {})
             mark = mark_of(cursor.execute(_MOVE_WATERMARK))
         self._unfolded += len(events)
