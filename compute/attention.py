@@ -59,7 +59,7 @@ def reasons(
     found: list[Reason] = []
     start = of.last_active or of.joined_on
     missed = school_days_between(start, today, free) if start else UNSEEN_DAYS
-    if missed >= UNSEEN_DAYS:
+    if missed >= UNSEEN_DAYS and of.progress < 1:  # who has finished may stay away
         found.append(Reason("unseen" if of.last_active else "never", missed))
     if of.recent_mean is not None and of.recent_scores >= FEWEST_SCORES:
         if of.recent_mean < LOW_SCORE:

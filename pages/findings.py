@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pages.sheet import Asking
 
 Direction = Literal["rose", "fell", "same", "unknown"]
+JUDGED = 0.15  # from here on a change is good, or to be watched
 LEAST = 0.05  # a smaller change is called "about the same"
 
 
@@ -22,11 +23,11 @@ class Change:
     direction: Direction
     share: float = 0.0  # of what it was before, without its sign
 
-    def tone(self, better: Literal["up", "down", "neither"] = "up", least: float = 0.15) -> Tone:
+    def tone(self) -> Tone:
         """A judgement only where the change is large enough to be one."""
-        if self.direction in ("same", "unknown") or self.share < least or better == "neither":
+        if self.direction in ("same", "unknown") or self.share < JUDGED:
             return "plain"
-        return "good" if (self.direction == "rose") is (better == "up") else "watch"
+        return "good" if self.direction == "rose" else "watch"
 
 
 def change(now: float | None, then: float | None) -> Change:
@@ -59,8 +60,10 @@ def title(speech: Speech, key: str, found: Change, filters: Filters) -> str:
     )
 
 
-def then(speech: Speech, value: str, filters: Filters) -> str:
-    return speech.say("finding.then", value=value, before=before(speech, filters))
+def then(speech: Speech, value: str, filters: Filters, found: Change | None = None) -> str:
+    """What a number is compared with; with `found`, a judgement's word: more or less."""
+    word = f"_{found.direction}" if found and found.tone() != "plain" else ""
+    return speech.say(f"finding.then{word}", value=value, before=before(speech, filters))
 
 
 async def nothing(asking: Asking, speech: Speech) -> str:

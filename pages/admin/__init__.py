@@ -14,7 +14,8 @@ from models.ask import Answer, Ask
 from pages import charts, tables
 from pages.cards import Card, Figure, button, figures, sparkline
 from pages.filters import Filters
-from pages.findings import before, change, nothing, title
+from pages.findings import change, nothing, title
+from pages.findings import then as compared
 from pages.learner.parts import ago, free_days
 from pages.rows import Row, row_of, rows_of
 from pages.sheet import Asking, Sheet, Slot
@@ -84,13 +85,12 @@ class AdminPage(Sheet):
         trend = rows_of(
             await ask("active_learners", "completions", "revenue", by="week", filters=self._last_weeks())
         )
-        earlier = before(speech, self.filters)
         week_ago = self.today - timedelta(days=7)
         spark = [by_day.get(self.today - timedelta(days=n), 0) for n in reversed(range(SPARK_DAYS))]
 
         def figure(name: str, shown: Any) -> Figure:
             found = change(now[name], then[name])
-            told = say("finding.then", value=shown(then[name] or 0), before=earlier)
+            told = compared(speech, shown(then[name] or 0), self.filters, found)
             return Figure(
                 say(f"admin.{name}"), shown(now[name] or 0), told, found.tone(), self._spark(trend, name)
             )

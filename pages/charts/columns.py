@@ -68,12 +68,14 @@ def _values(answer: Answer, x: str, y: str) -> dict[date, float | None]:
 def _shape(height: int, compared: bool) -> Shape:
     def build() -> tuple[figure, Mapping[str, tuple[Model, str]]]:
         cols = source("columns", "x", "top", "alpha", "said", "mark")
-        grounds = source("grounds", "x", "top")
+        grounds = source("grounds", "left", "right", "top")
         before = source("before", "x0", "x1", "y")
         so_far = source("so_far", "x", "top")
         words = source("words", "x", "y", "text", "align")
         plot = plain(height, x_range=Range1d(-0.6, 1), y_range=Range1d(0, 1))
-        plot.vbar(x="x", top="top", width=1.0, source=grounds, fill_color=FREE, line_color=None)
+        plot.quad(
+            left="left", right="right", top="top", bottom=0, source=grounds, fill_color=FREE, line_color=None
+        )
         drawn = plot.vbar(
             x="x", top="top", width=0.66, source=cols, fill_color=SERIES[0], fill_alpha="alpha",
             line_color=None, border_radius=[3, 3, 0, 0],
@@ -140,9 +142,7 @@ def _poured(
                 "mark": [orjson.dumps({x: day.isoformat()}).decode() for _, day in there],
             }
         ),
-        "grounds": Columns(
-            {"x": [i for i, d in enumerate(days) if d in free], "top": [top for d in days if d in free]}
-        ),
+        "grounds": _grounds(days, free, top),
         "before": Columns(
             {
                 "x0": [i - 0.4 for i, _ in marked],
@@ -162,6 +162,22 @@ def _poured(
     }
 
 
+def _grounds(days: Sequence[date], free: Mapping[date, str], top: float) -> Columns:
+    """One ground for each run of free days."""
+    runs = [
+        list(run)
+        for is_free, run in itertools.groupby(range(len(days)), lambda i: days[i] in free)
+        if is_free
+    ]
+    return Columns(
+        {
+            "left": [run[0] - 0.5 for run in runs],
+            "right": [run[-1] + 0.5 for run in runs],
+            "top": [top for _ in runs],
+        }
+    )
+
+
 def _words(
     values: Mapping[date, float | None],
     days: Sequence[date],
@@ -173,7 +189,8 @@ def _words(
     """The running column's "so far", and the name of each holiday that is long enough to carry it."""
     words: list[tuple[float, float, str, str]] = []
     if last is not None:
-        words.append((last + 0.4, values.get(days[last]) or 0, speech.say("chart.so_far"), "right"))
+        near = [values.get(day) or 0 for day in days[max(0, last - 2) : last + 1]]  # it must not cover them
+        words.append((last + 0.4, max(near), speech.say("chart.so_far"), "right"))
     for name, run in itertools.groupby(range(len(days)), lambda i: free.get(days[i], "")):
         at = list(run)
         if name and len(at) * 6 >= len(days):

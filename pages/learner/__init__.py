@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from models.errors import NotFound
 from pages.cards import Card, Figure, figures, paragraph
-from pages.findings import before
+from pages.findings import then as compared
 from pages.learner.parts import (
     STREAK_DAYS,
     ago,
@@ -56,10 +56,9 @@ class LearnerPage(Sheet):
         rows = await standing(self, ask)
         measures = ("active_days", "learning_minutes", "lessons_completed", "mean_score")
         now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
-        earlier = before(speech, self.filters)
 
         def than(value: str) -> str:
-            return say("finding.then", value=value, before=earlier)
+            return compared(speech, value, self.filters)
 
         minutes, minutes_then = now["learning_minutes"] or 0, then["learning_minutes"] or 0
         return Card(

@@ -36,7 +36,11 @@ async def free_days(sheet: Sheet, ask: Asking, span: Filters) -> dict[date, str]
     wish = Ask(question="school_days", since=span.since, until=span.until)
     answer = await ask.put(wish, within=False)
     ask.answers.remove(answer)
-    return {r["day"]: r["label"] or "" for r in rows_of(answer) if r["kind"] != "term"}
+    return {
+        r["day"]: (r["label"] or "") if r["kind"] == "holiday" else ""
+        for r in rows_of(answer)
+        if r["kind"] != "term"
+    }
 
 
 def _tomorrow(sheet: Sheet) -> date:

@@ -10,6 +10,7 @@ from compute.release import closed_until
 from models.ask import Ask
 from pages.cards import Card, Figure, figures, paragraph
 from pages.findings import before, change
+from pages.findings import then as compared
 from pages.learner.parts import calendar_card, is_done, lasting, results_card, standing, streak_of, tiles
 from pages.rows import row_of, rows_of
 from pages.sheet import Asking, Sheet, Slot
@@ -74,6 +75,7 @@ class StudentPage(Sheet):
         now = row_of(await ask("learning_minutes"))["learning_minutes"] or 0
         then = row_of(await ask.before("learning_minutes"))["learning_minutes"] or 0
         found = change(now, then)
+        more = found.tone() == "good"  # less is no reason to blame anybody
         return Card(
             body=figures(
                 [
@@ -85,12 +87,8 @@ class StudentPage(Sheet):
                     Figure(
                         say("student.time"),
                         speech.duration(now * 60),
-                        say(
-                            "finding.then",
-                            value=speech.duration(then * 60),
-                            before=before(speech, self.filters),
-                        ),
-                        "good" if found.tone() == "good" else "plain",
+                        compared(speech, speech.duration(then * 60), self.filters, found if more else None),
+                        "good" if more else "plain",
                     ),
                     Figure(
                         say("student.completed"),

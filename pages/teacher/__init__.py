@@ -10,7 +10,8 @@ from markupsafe import Markup
 from models.ask import Answer
 from pages.cards import Card, Figure, figures, join, paragraph, tone
 from pages.filters import Filters
-from pages.findings import before, change
+from pages.findings import change
+from pages.findings import then as compared
 from pages.rows import row_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.tables import Turn, table
@@ -87,10 +88,11 @@ class TeacherPage(Sheet):
         measures = ("active_learners", "lessons_completed", "mean_score")
         now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
         total, fine = len(roster.learners), sum(not one.reasons for one in roster.learners)
-        earlier = before(speech, self.filters)
+
+        found = change(now["mean_score"], then["mean_score"])
 
         def than(value: str) -> str:
-            return say("finding.then", value=value, before=earlier)
+            return compared(speech, value, self.filters)
 
         return Card(
             body=figures(
@@ -108,8 +110,8 @@ class TeacherPage(Sheet):
                     Figure(
                         say("teacher.mean"),
                         speech.percent(now["mean_score"]),
-                        than(speech.percent(then["mean_score"])),
-                        change(now["mean_score"], then["mean_score"]).tone(least=0.1),
+                        compared(speech, speech.percent(then["mean_score"]), self.filters, found),
+                        found.tone(),
                     ),
                     Figure(
                         say("teacher.on_track"),

@@ -38,6 +38,10 @@ def test_five_missed_school_days_are_too_many_and_weekends_are_none() -> None:
     assert kinds(replace(FINE, last_active=TODAY - timedelta(days=25)), free=holiday) == []
 
 
+def test_who_has_finished_the_course_may_stay_away() -> None:
+    assert kinds(replace(FINE, last_active=date(2026, 1, 20), progress=1.0)) == []
+
+
 def test_who_never_came_is_counted_from_joining() -> None:
     assert kinds(replace(FINE, last_active=None, joined_on=date(2026, 2, 24))) == ["never"]
     assert kinds(replace(FINE, last_active=None, joined_on=TODAY - timedelta(days=1))) == []

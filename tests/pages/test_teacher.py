@@ -77,7 +77,7 @@ def flags(school: Elm, student: str) -> set[str]:
     ranked = sorted(facts(school, s)["progress"] for s in school.learners)
     middle = (ranked[len(ranked) // 2] + ranked[(len(ranked) - 1) // 2]) / 2
     found = set()
-    if own["missed"] >= 5:
+    if own["missed"] >= 5 and own["progress"] < 1:
         found.add("not seen" if own["last"] else "not yet here")
     if len(own["recent"]) >= 3:
         if average(own["recent"]) < 60:
