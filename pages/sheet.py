@@ -111,6 +111,7 @@ class Sheet(Viewer):
         self._pulse = Pulse(visit.desk, self._moved)
         self._running: set[asyncio.Task[None]] = set()
         self._round = 0
+        self._news: dict[str, Any] = {}
         self._document: Any = None
 
     def __panel__(self) -> Any:
@@ -210,18 +211,25 @@ class Sheet(Viewer):
             at = next(i for i, slot in enumerate(self.slots) if slot.name == name)
             self.cards[name] = card or Card()
             sent = _as_json(frame.card(self, self.slots[at], card), card)
-            if getattr(self.stage, f"s{at}") != sent:
+            if self._news.get(f"s{at}", getattr(self.stage, f"s{at}")) != sent:
                 news[f"s{at}"] = sent
         self._later(news)
 
     def _later(self, news: dict[str, Any]) -> None:
-        """A document is changed on its own tick only."""
+        """A document is changed on its own tick only; what comes meanwhile goes with it."""
         if not news:
             return
         if self._document is None or self._document.session_context is None:
             self.stage.param.update(**news)
             return
-        self._document.add_next_tick_callback(lambda: self.stage.param.update(**news))
+        is_on_its_way = bool(self._news)
+        self._news.update(news)
+        if not is_on_its_way:
+            self._document.add_next_tick_callback(self._send)
+
+    def _send(self) -> None:
+        news, self._news = self._news, {}
+        self.stage.send(news)
 
     # From the browser
 

@@ -37,6 +37,21 @@ class Stage(JSComponent, _Cards):
         super().__init__(**params)
         self._told = told
 
+    def send(self, news: Mapping[str, Any]) -> None:
+        """On the document's own tick. Writes to Bokeh's model, whose queue keeps the order.
+
+        Through Panel's parameters it would go past that queue, and Panel loses a message now and then:
+        its _dispatch_msgs forgets what was scheduled while it waited. See tests/pages/test_sending.py.
+        """
+        with param.parameterized.discard_events(self):
+            self.param.update(**news)
+        for ref, (model, _) in self._models.items():
+            self._changing[ref] = list(news)  # else Panel would set the parameters once more
+            try:
+                model.data.update(**news)
+            finally:
+                self._changing.pop(ref, None)
+
     def _handle_msg(self, data: Any) -> None:
         if isinstance(data, dict) and isinstance(data.get("kind"), str):
             self._told(data)
