@@ -114,7 +114,7 @@ def _course_lesson(t: ir.Table, tables: Tables) -> ir.Table:
     """The lesson, if the course still has it."""
     lesson = tables["lesson"]
     known = lesson.select(lesson.lesson_id.name("course_lesson_id"), lesson.course_id.name("_of"))
-    met = [t.lesson_id == known.course_lesson_id, t.course_id == known["_of"]]
+    met = [t.finished_lesson_id == known.course_lesson_id, t.course_id == known["_of"]]
     return t.left_join(known, met).drop("_of")
 
 
@@ -124,7 +124,7 @@ HELP = {
     for column in (
         Column("commission_rate", ("product_id",), _commission),
         Column("course_lessons", ("course_id",), _course_lessons),
-        Column("course_lesson_id", ("course_id", "lesson_id"), _course_lesson),
+        Column("course_lesson_id", ("course_id", "finished_lesson_id"), _course_lesson),
     )
 }
 

@@ -16,6 +16,8 @@ from models.tables import (
     EVENTS,
     LEARNER_COURSE_DAY,
     LEARNER_DAY,
+    QUALITY_CHECK,
+    QUALITY_DAY,
     SESSIONS,
     VIDEO_BUCKET_DAY,
     Table,
@@ -73,6 +75,7 @@ def _feeding(columns: Sequence[str]) -> tuple[str, ...] | None:
 
 # What only single events can tell.
 _MADE: dict[str, Callable[[ir.Table], ir.Value]] = {
+    "finished_lesson_id": lambda t: (t.lessons_completed > 0).ifelse(t.lesson_id, ibis.null("string")),
     "product_id": lambda t: t.event_type.isin(_SELLING).ifelse(t.object_id, ibis.null("string")),
     "each_score": lambda t: t.score_high,
 }
@@ -91,14 +94,15 @@ def _lessons(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: Seque
     active = cut(tables[LEARNER_COURSE_DAY.name])
     events = tables[RAW]
     done = rollups.contributions(cut(events.filter(events.event_type.isin(rollups.COUNTED[_DONE]))))
-    active = active.mutate(lesson_id=ibis.null("string"), **{_DONE: 0})
-    done = done.mutate(events=0)
+    active = active.mutate(finished_lesson_id=ibis.null("string"), **{_DONE: 0})
+    done = done.mutate(events=0, finished_lesson_id=done.lesson_id)
     return _shaped(active, columns).union(_shaped(done, columns))
 
 
 def _shaped(rows: ir.Table, columns: Sequence[str]) -> ir.Table:
     """A union wants the same types on both sides, to the last bit of whether they may be null."""
     types = {c.name: c.type for c in (*LEARNER_COURSE_DAY.columns, *EVENTS.columns)}
+    types["finished_lesson_id"] = types["lesson_id"]
     return rows.select(**{name: rows[name].cast(ibis.dtype(types[name], nullable=True)) for name in columns})
 
 
@@ -124,8 +128,20 @@ def _found_visits(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: 
     return _lasting(cut(rollups.sessionise(tables.by_learner(RAW)))).select(*columns)
 
 
+def judged(tables: Tables) -> ir.Table:
+    """What every commit counted, and what was found later in whole days."""
+    return tables[QUALITY_DAY.name].union(tables[QUALITY_CHECK.name])
+
+
+def _judged(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: Sequence[str]) -> ir.Table:
+    return cut(judged(tables)).select(*columns)
+
+
 _DONE = "lessons_completed"
-_OF_LESSONS = frozenset({"organisation_id", "learner_id", "course_id", "day", "lesson_id", "events", _DONE})
+# Not `lesson_id`: most events of a lesson are not here, so nothing else can be divided by lessons.
+_OF_LESSONS = frozenset(
+    {"organisation_id", "learner_id", "course_id", "day", "finished_lesson_id", "events", _DONE}
+)
 _OF_VISITS = frozenset(SESSIONS.names()) | {"sessions", "session_s"}
 _OF_EVENTS = frozenset(LEARNER_COURSE_DAY.names()) | frozenset(EVENTS.names()) | _MADE.keys()
 _OF_PLACES = frozenset(VIDEO_BUCKET_DAY.names()) | (
@@ -147,5 +163,10 @@ SOURCES: dict[Family, tuple[Source, ...]] = {
     "video": (
         _stored(VIDEO_BUCKET_DAY),
         Source(RAW, _OF_PLACES, _placed),
+    ),
+    "quality": (
+        Source(
+            QUALITY_DAY.name, frozenset(QUALITY_DAY.names()), _judged, (QUALITY_DAY.name, QUALITY_CHECK.name)
+        ),
     ),
 }
