@@ -27,6 +27,8 @@ def dots(
     speech: Speech,
     *,
     y: str,
+    since: date,
+    until: date,
     said: Callable[[Mapping[str, Any]], str],
     x: str = "day",
     usual: float | None = None,
@@ -34,12 +36,14 @@ def dots(
     alternative: str = "",
     height: int = 220,
 ) -> Drawing:
-    """Per cent, 0 to 100. `usual` is drawn across and named `usual_text`."""
-    key = ("dots", answer.key, x, y, usual, usual_text, speech, height, alternative)
+    """Per cent, on the days from `since` to `until`. `usual` is drawn across, named `usual_text`."""
+    key = ("dots", answer.key, x, y, since, until, usual, usual_text, speech, height, alternative)
 
     def draw() -> Drawing:
         rows = sorted((r for r in answer.rows() if r[y] is not None), key=lambda r: str(r[x]))
-        text = _shape(height, speech.language).pour(_poured(rows, x, y, said, usual, usual_text, speech))
+        text = _shape(height, speech.language).pour(
+            _poured(rows, x, y, since, until, said, usual, usual_text, speech)
+        )
         return Drawing(text, alternative or speech.say("chart.nothing"), height)
 
     return KEPT.get(key, draw)
@@ -81,20 +85,17 @@ def _poured(
     rows: Sequence[Mapping[str, Any]],
     x: str,
     y: str,
+    since: date,
+    until: date,
     said: Callable[[Mapping[str, Any]], str],
     usual: float | None,
     usual_text: str,
     speech: Speech,
 ) -> dict[str, Any]:
-    days: list[date] = [row[x] for row in rows]
-    places = [at(day) for day in days]
-    first, last = (places[0], places[-1]) if places else (0, _A_DAY_MS)
-    pad = max(_A_DAY_MS, (last - first) // 40)
-    start, end = first - pad, last + pad
+    places = [at(row[x]) for row in rows]
+    start, end = at(since), at(until) + _A_DAY_MS
     room = (end - start) * 9 // 25 if usual is not None else 0  # for the line's name at its end
-    every = (
-        [date.fromordinal(n) for n in range(days[0].toordinal(), days[-1].toordinal() + 1)] if days else []
-    )
+    every = [date.fromordinal(n) for n in range(since.toordinal(), until.toordinal() + 1)]
     named, labels = ticks(every, speech)
     across = {"x": [start, end], "y": [usual, usual]} if usual is not None else {"x": [], "y": []}
     words = (

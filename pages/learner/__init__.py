@@ -14,6 +14,7 @@ from pages.learner.parts import (
     calendar_card,
     is_done,
     results_card,
+    score_figure,
     standing,
     streak_of,
     tiles,
@@ -74,11 +75,7 @@ class LearnerPage(Sheet):
                         speech.duration(minutes * 60),
                         than(speech.duration(minutes_then * 60)),
                     ),
-                    Figure(
-                        say("learner.mean"),
-                        speech.percent(now["mean_score"]),
-                        than(speech.percent(then["mean_score"])),
-                    ),
+                    score_figure(self, say("learner.mean"), now["mean_score"], then["mean_score"]),
                     Figure(
                         say("learner.streak"),
                         say("learner.school_days", n=run.current),

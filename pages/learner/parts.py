@@ -12,9 +12,10 @@ from markupsafe import Markup
 from compute.streaks import Streak, streak
 from models.ask import Answer, Ask
 from pages import charts
-from pages.cards import Card, join, paragraph, progress, tone
+from pages.cards import Card, Figure, join, paragraph, progress, tone
 from pages.filters import Filters
-from pages.findings import nothing
+from pages.findings import change
+from pages.findings import then as compared
 from pages.rows import Row, rows_of
 from pages.sheet import Asking, Sheet
 
@@ -115,7 +116,7 @@ async def calendar_card(sheet: Sheet, ask: Asking, key: str) -> Card:
     answer = await ask("learning_minutes", by="day", filters=year)
     days = [r for r in rows_of(answer) if r["learning_minutes"]]
     if not days:
-        return Card(say(f"{key}.calendar"), empty=await nothing(ask, speech))
+        return Card(say(f"{key}.calendar"), empty=say("learner.no_year"))
     best = max(days, key=lambda r: r["learning_minutes"])
     title = say(f"{key}.calendar_found", n=len(days))
     sub = say(
@@ -148,6 +149,8 @@ async def results_card(sheet: Sheet, ask: Asking, key: str, days: int = RESULTS_
             answer,
             speech,
             y="mean_score",
+            since=span.since,
+            until=sheet.today,
             usual=usual,
             usual_text=say(f"{key}.usual", score=speech.percent(usual)) if usual is not None else "",
             said=lambda r: (
@@ -174,6 +177,18 @@ def _results_title(sheet: Sheet, key: str, last: float, usual: float | None) -> 
         return sheet.say(f"{key}.result_last", score=shown)
     which = "same" if abs(last - usual) < 3 else "above" if last > usual else "below"
     return sheet.say(f"{key}.result_{which}", score=shown, usual=sheet.visit.speech.percent(usual))
+
+
+def score_figure(sheet: Sheet, label: str, now: float | None, then: float | None) -> Figure:
+    """A mean score; no result is said in words, never as a number."""
+    speech, earlier = sheet.visit.speech, ""
+    found = change(now, then)
+    if then is not None:
+        earlier = compared(speech, speech.percent(then), sheet.filters, found)
+    if now is None:
+        key = "learner.nothing_scored_then" if earlier else "learner.nothing_scored"
+        return Figure(label, "–", sheet.say(key, then=earlier))
+    return Figure(label, speech.percent(now), earlier, found.tone())
 
 
 def total(answer: Answer, measure: str) -> float:

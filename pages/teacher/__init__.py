@@ -10,8 +10,8 @@ from markupsafe import Markup
 from models.ask import Answer
 from pages.cards import Card, Figure, figures, join, paragraph, tone
 from pages.filters import Filters
-from pages.findings import change
 from pages.findings import then as compared
+from pages.learner.parts import score_figure
 from pages.rows import row_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.tables import Turn, table
@@ -89,8 +89,6 @@ class TeacherPage(Sheet):
         now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
         total, fine = len(roster.learners), sum(not one.reasons for one in roster.learners)
 
-        found = change(now["mean_score"], then["mean_score"])
-
         def than(value: str) -> str:
             return compared(speech, value, self.filters)
 
@@ -107,12 +105,7 @@ class TeacherPage(Sheet):
                         speech.number(now["lessons_completed"] or 0),
                         than(speech.number(then["lessons_completed"] or 0)),
                     ),
-                    Figure(
-                        say("teacher.mean"),
-                        speech.percent(now["mean_score"]),
-                        compared(speech, speech.percent(then["mean_score"]), self.filters, found),
-                        found.tone(),
-                    ),
+                    score_figure(self, say("teacher.mean"), now["mean_score"], then["mean_score"]),
                     Figure(
                         say("teacher.on_track"),
                         say("learner.of", n=fine, all=total),
