@@ -12,12 +12,21 @@ from app.core import Core
 from app.front import Front
 from app.gate import Gate
 from app.headers import Secured
+from app.live import route as live
 from app.problems import on_headway_error, on_http_error, on_wrong_fields
-from app.rest import catalogue, deadletters, health, query
+from app.rest import catalogue, deadletters, health, imports, query
 from models.errors import HeadwayError
 
 VERSION = "0.1.0"
-ROUTERS = (health.router, catalogue.router, query.router, ingest.router, deadletters.router)
+ROUTERS = (
+    health.router,
+    catalogue.router,
+    query.router,
+    ingest.router,
+    imports.router,
+    deadletters.router,
+    live.router,
+)
 
 
 def build(core: Core) -> ASGIApp:

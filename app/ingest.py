@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from connectors.intake.schools import RecordedSchools
 from connectors.intake.submission import Outcome, Submission
 from connectors.intake.times import clock
 from connectors.intake.unpack import too_large, unpack
-from connectors.intake.writer import Writer
+from connectors.intake.writer import Published, Writer
 from connectors.metadata import Metadata
 from connectors.warehouse import Warehouse
 from models.errors import HeadwayError
@@ -59,13 +60,20 @@ _SCHEMA = {
 }
 
 
-def open_writer(warehouse: Warehouse, metadata: Metadata, settings: Settings, metrics: Metrics) -> Writer:
+def open_writer(
+    warehouse: Warehouse,
+    metadata: Metadata,
+    settings: Settings,
+    metrics: Metrics,
+    published: Published | None = None,
+) -> Writer:
     writer = Writer(
         warehouse,
         RecordedSchools(metadata),
         taxonomy(),
         limits=Limits(body_bytes=settings.body_limit_mib << 20),
         counters=Counters(metrics.registry),
+        published=published,
     )
     writer.start()
     return writer
@@ -80,12 +88,12 @@ def open_writer(warehouse: Warehouse, metadata: Metadata, settings: Settings, me
 async def post_events(request: Request) -> Response:
     writer = core_of(request).writer
     received = clock()
-    decoded = await _decoded(request, writer.limits)
+    decoded = await decoded_body(request, writer.limits)
     outcome = await submitted(writer, request.state.viewer.organisation_id, "http", decoded, received)
     return Response(orjson.dumps(outcome.answer()), media_type="application/json")
 
 
-async def _decoded(request: Request, limits: Limits) -> Decoded:
+async def decoded_body(request: Request, limits: Limits) -> Decoded:
     form = form_of(request.headers.get("content-type", ""))
     body = await _body(request, limits.body_bytes)
     encoding = request.headers.get("content-encoding", "")
@@ -113,9 +121,15 @@ def _length(request: Request) -> int:
 
 
 async def submitted(
-    writer: Writer, organisation_id: int, source: str, decoded: Decoded, received: int
+    writer: Writer,
+    organisation_id: int,
+    source: str,
+    decoded: Decoded,
+    received: int,
+    offsets: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Hands over to the writer's thread and waits for its answer."""
+    """Hands over to the writer's thread and waits for its answer. `offsets` say how far a source was
+    read: they are stored with the events, and such events wait rather than be shed."""
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[Outcome | HeadwayError] = loop.create_future()
 
@@ -132,6 +146,8 @@ async def submitted(
             told,
             refused=decoded.refused,
             indexes=decoded.indexes,
+            offsets=offsets or {},
+            may_be_shed=not offsets,
         )
     )
     outcome = await answered

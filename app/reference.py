@@ -27,7 +27,7 @@ from models.scope import SMALLEST_GROUP
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 # Where kinds of errors are declared besides models.errors.
-ERROR_MODULES = ("connectors.intake.unpack",)
+ERROR_MODULES = ("connectors.intake.unpack", "connectors.sources.files.opening")
 _LONGEST_EXAMPLE = 120
 _MADE = "<!-- Made by ./headway reference. Do not edit: change what it is made from. -->"
 

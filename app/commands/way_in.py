@@ -27,8 +27,13 @@ _KINDS: dict[int, type[HeadwayError]] = {400: BadQuestion, 401: NotSignedIn, 404
 class WayIn(Protocol):
     """Of one organisation."""
 
-    def send(self, ndjson: bytes) -> dict[str, Any]:
-        """The answer of POST /api/v1/events; raises TooMany when it should be sent again later."""
+    def send(self, ndjson: bytes, *, file: str = "", position: str = "") -> dict[str, Any]:
+        """The answer of POST /api/v1/events; raises TooMany when it should be sent again later.
+        With a file's fingerprint, `position` is stored in the same transaction."""
+        ...
+
+    def position(self, file: str) -> str | None:
+        """How far that file was taken in."""
         ...
 
     def letters(self, **which: Any) -> list[dict[str, Any]]: ...
@@ -123,8 +128,14 @@ def _opened(settings: Settings) -> Iterator[tuple[Warehouse, Metadata, Writer]]:
 class OverHttp:
     client: httpx.Client
 
-    def send(self, ndjson: bytes) -> dict[str, Any]:
-        return self._answer("POST", "/api/v1/events", content=ndjson, headers=_NDJSON)
+    def send(self, ndjson: bytes, *, file: str = "", position: str = "") -> dict[str, Any]:
+        path = f"/api/v1/imports/{file}" if file else "/api/v1/events"
+        moved = {"position": position} if file else {}
+        return self._answer("POST", path, content=ndjson, headers=_NDJSON, params=moved)
+
+    def position(self, file: str) -> str | None:
+        found: str | None = self._answer("GET", f"/api/v1/imports/{file}")["position"]
+        return found
 
     def letters(self, **which: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._answer("GET", "/api/v1/deadletters", params=_given(which))[
@@ -172,13 +183,15 @@ class Direct:
     organisation_id: int
     source: str
 
-    def send(self, ndjson: bytes) -> dict[str, Any]:
+    def send(self, ndjson: bytes, *, file: str = "", position: str = "") -> dict[str, Any]:
         from connectors.intake.decode import decode
         from connectors.intake.replay import Answer
         from connectors.intake.submission import Submission
         from connectors.intake.times import clock
+        from connectors.sources.files import read as read_part
+        from connectors.sources.files import source_key
 
-        read = decode(ndjson, "ndjson", self.writer.limits)
+        read = read_part(ndjson) if file else decode(ndjson, "ndjson", self.writer.limits)
         answer = Answer()
         self.writer.put(
             Submission(
@@ -190,9 +203,16 @@ class Direct:
                 answer.told,
                 refused=read.refused,
                 indexes=read.indexes,
+                offsets={source_key(self.organisation_id, file): position} if file else {},
+                may_be_shed=not file,
             )
         )
         return answer.get().answer()
+
+    def position(self, file: str) -> str | None:
+        from connectors.sources.files import source_key
+
+        return self.warehouse.offsets().get(source_key(self.organisation_id, file))
 
     def letters(self, **which: Any) -> list[dict[str, Any]]:
         return self._letters().newest(self._filter(which))

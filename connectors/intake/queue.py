@@ -40,7 +40,9 @@ class Queue:
         share = (self._bytes + submission.size) / self._limits.queue_bytes
         if share > 1 and self._waiting:
             raise TooMany("More events arrive than can be stored; send this again in a second.", 1)
-        if share > SHED_AT["P2"]:
+        if share > SHED_AT["P2"] and not submission.may_be_shed and self._waiting:
+            raise TooMany("More events arrive than can be stored; this source waits a moment.", 1)
+        if share > SHED_AT["P2"] and submission.may_be_shed:
             self._shed(submission, {p for p, limit in SHED_AT.items() if share > limit})
 
     def _shed(self, submission: Submission, priorities: set[str]) -> None:

@@ -50,6 +50,7 @@ class Submission:
     indexes: Sequence[int] | None = None
     offsets: Mapping[str, str] = field(default_factory=dict)
     keep_letters: bool = True  # a replayed letter is one already
+    may_be_shed: bool = True  # not what is read from a file or a topic: that can wait where it is
 
     def index(self, place: int) -> int:
         return self.indexes[place] if self.indexes is not None else place
