@@ -84,8 +84,18 @@ def admit(school: School, checked: Checked, ids: KnownIds) -> Admitted:
         _through_changes(school, checked, consents, known, ids, admitted)
     else:
         _refuse_unlawful(school.lawful, checked, slice(None), np.arange(len(known)), known, admitted)
+    if admitted.refused and not ids.are_sure:
+        _forgive_stored(checked, ids, admitted)
     _drop_repeats(checked, admitted.fresh)
     return admitted
+
+
+def _forgive_stored(checked: Checked, ids: KnownIds, admitted: Admitted) -> None:
+    """A repeat of what is stored is a duplicate, whatever became of the consent since."""
+    rows = list(admitted.refused)
+    for row, there in zip(rows, ids.stored(checked.table.take(rows)).tolist(), strict=True):
+        if there:
+            del admitted.refused[row]
 
 
 def _refuse_unlawful(

@@ -157,9 +157,13 @@ def read_one(raw: bytes, index: int) -> Sent | Rejected:
         return Rejected(index, None, "too-deep", "The item is nested too deeply.")
     except ValueError:
         return _not_json(raw, index)
-    if _NUL.search(raw):
+    if holds_nul(raw):
         return Rejected(index, event.event_id, "bad-text", "A text holds a NUL character.")
     return event
+
+
+def holds_nul(raw: bytes) -> bool:
+    return _NUL.search(raw) is not None
 
 
 def _not_json(raw: bytes, index: int) -> Rejected:

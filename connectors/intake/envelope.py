@@ -22,6 +22,8 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     browser: Id | None = None
 
 
+Pseudonym = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Sequence = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 NO_CONTEXT = Context()
 NO_DEVICE = Device()
 NO_PAYLOAD = msgspec.Raw(b"{}")
@@ -36,7 +38,7 @@ class Sent(msgspec.Struct, gc=False):
     context: Context | None = NO_CONTEXT
     device: Device | None = NO_DEVICE
     payload: msgspec.Raw = NO_PAYLOAD
-    sequence: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+    sequence: Sequence | None = None
 
 
 class Replayed(msgspec.Struct, gc=False):
@@ -45,9 +47,9 @@ class Replayed(msgspec.Struct, gc=False):
     event_id: str
     event_type: Id
     timestamp: str
-    learner_id: int
-    session: int
+    learner_id: Pseudonym
+    session: Pseudonym
     context: Context | None = NO_CONTEXT
     device: Device | None = NO_DEVICE
     payload: msgspec.Raw = NO_PAYLOAD
-    sequence: int | None = None
+    sequence: Sequence | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -78,12 +78,17 @@ def _pseudonymous(school: School, given: dict[str, Any]) -> dict[str, Any]:
         kept["event_id"] = body.pop("event_id")
     if _is_time(body.get("timestamp")):
         kept["timestamp"] = body.pop("timestamp")
-    if isinstance(student, str | int | float) and not isinstance(student, bool):
-        kept["learner_id"] = school.learners[str(student)]
-    if isinstance(session, str | int | float) and not isinstance(session, bool):
-        kept["session"] = school.sessions[str(session)]
+    # What is no id stays away: were it given a pseudonym, a replay would take it for one.
+    if _is_id(student):
+        kept["learner_id"] = school.learners[student]
+    if _is_id(session):
+        kept["session"] = school.sessions[session]
     rest: dict[str, Any] = cleaned(body, clean)
     return rest | kept
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= LIMITS.text
 
 
 def _is_time(value: object) -> bool:

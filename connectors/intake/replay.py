@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import msgspec
 
-from connectors.intake.decode import explain
+from connectors.intake.decode import explain, holds_nul
 from connectors.intake.envelope import Replayed
 from connectors.intake.submission import Outcome, Submission
 from connectors.intake.times import clock
@@ -77,6 +77,8 @@ def _send(writer: Writer, letter: Letter) -> Answer | None:
         event = _READ.decode(body)
     except msgspec.ValidationError as error:
         letter["code"], letter["detail"] = explain(error)
+        return None
+    if holds_nul(body.encode()):
         return None
     answer = Answer()
     writer.put(

@@ -22,6 +22,7 @@ from connectors.intake.writer import Writer
 from connectors.metadata import Consent
 from connectors.warehouse import Warehouse
 from models.errors import HeadwayError
+from models.event import EventType
 from models.tables import EVENTS
 
 ZONE = "Europe/Berlin"
@@ -111,10 +112,16 @@ def _micros(at: datetime) -> int:
 class Door:
     """A writer one can talk to in a straight line."""
 
-    def __init__(self, warehouse: Warehouse, schools: FixedSchools, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        schools: FixedSchools,
+        limits: Limits = LIMITS,
+        kinds: Mapping[str, EventType] | None = None,
+    ) -> None:
         self.warehouse, self.schools = warehouse, schools
         self.limits = limits
-        self.writer = Writer(warehouse, schools, taxonomy(), limits=limits)
+        self.writer = Writer(warehouse, schools, kinds or taxonomy(), limits=limits)
         self.writer.start()
 
     def send(self, *events: Mapping[str, object], organisation_id: int = 1, source: str = "http") -> Outcome:
