@@ -7,15 +7,18 @@ import contextlib
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from app.door import Door
 from models.errors import Closed, HeadwayError
 
+T = TypeVar("T")
 log = logging.getLogger("headway.pulse")
 BEAT_S = 0.25  # how often listeners may hear of a change
 IDLE_S = 5.0  # without a commit before tidying begins
 PROBE_S = 2.0  # the watermark is known without asking the engine; this asks it
 TIDY_AT_LEAST_S = 300.0  # a school that never rests is tidied all the same
+FOLD_S = 10.0  # events that wait beside the roll-ups make every reading of them a little dearer
 
 
 class Pulse:
@@ -31,15 +34,16 @@ class Pulse:
         self._beat_s = beat_s
         self._idle_s = idle_s
         self._task: asyncio.Task[None] | None = None
-        self._tidying: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[object] | None = None
         self._tidied = door.watermark().number
-        self._tidied_at = self._moved_at = 0.0
+        self._tidied_at = self._moved_at = self._folded_at = 0.0
+        self._folded = door.watermark().number
         self._probe_at = 0.0
         self.failure: str | None = None
 
     def start(self) -> None:
         now = asyncio.get_running_loop().time()
-        self._tidied_at = self._moved_at = now
+        self._tidied_at = self._moved_at = self._folded_at = now
         self._task = asyncio.ensure_future(self._beat())
 
     async def stop(self) -> None:
@@ -76,22 +80,32 @@ class Pulse:
             self._door.moved(mark)
         self._door.metrics.watermark.set(mark.number)
         self._door.metrics.watermark_age.set((datetime.now(UTC) - mark.at).total_seconds())
+        if self._tidying is not None and not self._tidying.done():
+            return
         if self._is_time_to_tidy(now, mark.number):
-            self._tidied_at = now
-            self._tidied = mark.number
+            self._tidied_at = self._folded_at = now
+            self._tidied = self._folded = mark.number
             self._tidying = asyncio.ensure_future(self._tidy())
+        elif mark.number != self._folded and now - self._folded_at >= FOLD_S:
+            self._folded_at = now
+            self._folded = mark.number
+            self._tidying = asyncio.ensure_future(self._keep(self._door.warehouse.fold))
 
     def _is_time_to_tidy(self, now: float, number: int) -> bool:
-        if number == self._tidied or (self._tidying is not None and not self._tidying.done()):
+        if number == self._tidied:
             return False
         return now - self._moved_at >= self._idle_s or now - self._tidied_at >= TIDY_AT_LEAST_S
 
     async def _tidy(self) -> None:
+        self._door.metrics.compacted.inc(await self._keep(self._door.warehouse.compact) or 0)
+        await self._keep(self._door.warehouse.checkpoint)
+
+    async def _keep(self, work: Callable[[], T]) -> T | None:
+        """Housekeeping that fails is tried again another time; nobody waits for it."""
         try:
-            gone = await asyncio.to_thread(self._door.warehouse.compact)
-            await asyncio.to_thread(self._door.warehouse.checkpoint)
-            self._door.metrics.compacted.inc(gone)
+            return await asyncio.to_thread(work)
         except HeadwayError as error:
             log.warning("tidying failed: %s", error.detail)
             if isinstance(error, Closed):
                 self._on_closed()
+            return None
