@@ -9,11 +9,14 @@ from typing import TypeVar
 
 from app.door import Door
 from app.ingest import open_writer
+from app.live.hub import Hub
 from app.local import LocalDoorway
 from app.metrics import Metrics
 from app.pulse import Pulse
+from app.quality import QualityWatch
 from app.socket import DeskSocket
 from compute.rollups import DELTAS
+from config.quality import quality_rules
 from config.settings import Settings
 from connectors.intake.writer import Writer
 from connectors.metadata import Metadata, metadata_of
@@ -34,7 +37,9 @@ class Core:
         self._door: Door | None = None
         self._doorway: LocalDoorway | None = None
         self._writer: Writer | None = None
+        self._live: Hub | None = None
         self._pulse: Pulse | None = None
+        self._quality: QualityWatch | None = None
         self._socket: DeskSocket | None = None
 
     @property
@@ -56,6 +61,12 @@ class Core:
             raise Unavailable(self.why_not or "Headway is starting.")
         return self._writer
 
+    @property
+    def live(self) -> Hub:
+        if self._live is None:
+            raise Unavailable(self.why_not or "Headway is starting.")
+        return self._live
+
     def not_ready(self) -> str | None:
         """One sentence while questions cannot be answered."""
         return self.why_not or (self._pulse.failure if self._pulse else None)
@@ -68,16 +79,26 @@ class Core:
         await asyncio.to_thread(self.take, door)
         self._pulse = Pulse(self.door, on_closed=self.broken.set)
         self._pulse.start()
+        self._quality = QualityWatch(warehouse, quality_rules(), self.metrics)
+        self._quality.start()
         self._socket = DeskSocket(self.doorway, self.settings.socket)
         await self._socket.start()
         log.info("core is ready")
 
-    def take(self, door: Door) -> None:
+    def take(self, door: Door, live: Hub | None = None) -> None:
         """From here on questions are answered."""
-        self._writer = open_writer(door.warehouse, door.metadata, self.settings, self.metrics)
+        self._live = live or self._open_live(door)
+        self._writer = open_writer(
+            door.warehouse, door.metadata, self.settings, self.metrics, self._live.publish
+        )
         self._door = door
         self._doorway = LocalDoorway(door)
         self.why_not = None
+
+    def _open_live(self, door: Door) -> Hub:
+        hub = Hub(door.warehouse, door.clock, registry=self.metrics.registry)
+        hub.open()
+        return hub
 
     def _open_metadata(self) -> Metadata:
         metadata = metadata_of(self.settings)
@@ -109,6 +130,10 @@ class Core:
             await self._socket.close()
         if self._writer is not None:
             await asyncio.to_thread(self._writer.close)
+        if self._live is not None:
+            await asyncio.to_thread(self._live.close)
+        if self._quality is not None:
+            await self._quality.stop()
         if self._pulse is not None:
             await self._pulse.stop()
         if self._door is not None:

@@ -21,6 +21,7 @@ from compute.disclosure import cells, protect
 from compute.plan import Plan, is_help
 from compute.questions import Question
 from compute.scoping import Tables
+from config.quality import quality_rules
 from config.settings import Settings
 from connectors.metadata import AuditEntry, Metadata
 from connectors.warehouse import Warehouse
@@ -134,7 +135,7 @@ class Door:
         key = (ask, scope)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = question.plan(ask, Tables(scope, ask.audience))
+            plan = self._plans[key] = question.plan(ask, Tables(scope, ask.audience, quality_rules()))
             while len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)
         return plan

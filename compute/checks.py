@@ -26,6 +26,8 @@ def measures_of(ask: Ask, tables: Tables) -> tuple[Measure, ...]:
     asked = tuple(measure(name) for name in dict.fromkeys(ask.measures))
     if any(tables.scope.rows not in m.scopes for m in asked):
         raise NotFound
+    if not tables.sees_rows and any(m.sensitivity == "quality" for m in asked):
+        raise BadQuestion("How good single days' data is, is for who may see rows. Ask for another measure.")
     return asked
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import ibis.expr.types as ir
 
-from compute import assembly, checks, planner
+from compute import assembly, checks, planner, quality, quality_anomalies, quality_rows
 from compute.courses import courses
 from compute.measures import measure
 from compute.plan import Plan
@@ -116,5 +116,45 @@ QUESTIONS: tuple[Question, ...] = (
         "near",
         "aggregate",
         school_days,
+    ),
+    Question(
+        "quality_scores",
+        "How good the data is, 0 to 100, in five dimensions, by day, week, month, source or event type.",
+        "see-quality",
+        "near",
+        "aggregate",
+        quality.scores,
+    ),
+    Question(
+        "quality_offenders",
+        "Which rule was broken most often, by source and event type.",
+        "see-quality",
+        "near",
+        "aggregate",
+        quality.offenders,
+    ),
+    Question(
+        "quality_anomalies",
+        "Days on which a source's volume, broken rules or mix of events was unusual.",
+        "see-quality",
+        "near",
+        "aggregate",
+        quality_anomalies.anomalies,
+    ),
+    Question(
+        "quality_batches",
+        "Batches whose quality was under the target.",
+        "see-quality",
+        "near",
+        "aggregate",
+        quality.batches,
+    ),
+    Question(
+        "quality_rows",
+        "The events that break a rule of data quality, without the persons behind them.",
+        "see-events",
+        "near",
+        "aggregate",
+        quality_rows.offending,
     ),
 )

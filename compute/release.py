@@ -34,7 +34,13 @@ TIMES = (MONTH, "quarter", "year")  # each a union of whole months
 EVERYBODY = "active_learners"
 # Events of clients that were offline still come in after midnight of the month's last day.
 LATE_DAYS = 3
-WITHOUT_LEARNERS = ("school_days",)  # questions whose answers come from no learner
+WITHOUT_LEARNERS = (
+    "school_days",
+    "quality_scores",
+    "quality_offenders",
+    "quality_anomalies",
+    "quality_batches",
+)  # questions whose answers come from no learner
 _EXTREMES = {"score_low", "score_high"}  # and whatever is a day: the newest one is one learner's
 
 

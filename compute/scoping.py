@@ -11,10 +11,13 @@ import ibis.expr.types as ir
 
 from models.ask import Audience
 from models.errors import NotFound
+from models.quality import QualityRules
 from models.scope import Scope
 from models.tables import TABLE, TABLES
 
 _UNBOUND = {table.name: table.unbound for table in TABLES}
+# Counts of events by how good they are, and the calendar: no learner's rows, not even added up.
+_OF_NOBODY = frozenset({"quality_day", "quality_check", "quality_batch", "school_day"})
 _ALWAYS = date(1, 1, 1)
 FOREVER = date(9999, 12, 31)
 
@@ -26,8 +29,11 @@ class Tables:
     behind a number may be seen.
     """
 
-    def __init__(self, scope: Scope, audience: Audience = "mine") -> None:
+    def __init__(
+        self, scope: Scope, audience: Audience = "mine", quality: QualityRules | None = None
+    ) -> None:
         self.scope = scope
+        self.quality = quality or QualityRules()
         self.audience = audience
         self.sees_rows = scope.sees_rows and audience == "mine"
         self._made: dict[str, ir.Table] = {}
@@ -95,7 +101,8 @@ class Tables:
     def _of_organisation(self, name: str) -> ir.Table:
         rows = _UNBOUND[name]
         rows = rows.filter(rows.organisation_id == self.scope.organisation_id)
-        return rows.filter(ibis.literal(False)) if self.scope.rows == "nothing" else rows
+        hidden = self.scope.rows == "nothing" and name not in _OF_NOBODY
+        return rows.filter(ibis.literal(False)) if hidden else rows
 
     def _learners_only(self, rows: ir.Table) -> ir.Table:
         if not self._by_learner:

@@ -68,7 +68,9 @@ def generate(
 
 def make_school(settings: Settings, size: Size, force: bool = False) -> Filled:
     """Fills the databases of the settings and shows how far it is. The caller is alone in the folder."""
+    from app.quality import check_days
     from compute.rollups import DELTAS
+    from config.quality import quality_rules
     from connectors.demo import fill
     from connectors.metadata import metadata_of
     from connectors.warehouse import open_warehouse
@@ -81,7 +83,9 @@ def make_school(settings: Settings, size: Size, force: bool = False) -> Filled:
         warehouse = open_warehouse(settings.warehouse, DELTAS, **limits)
         try:
             warehouse.migrate()
-            return fill(size, warehouse, metadata, settings.data, progress.tell)
+            filled = fill(size, warehouse, metadata, settings.data, progress.tell)
+            check_days(warehouse, quality_rules())
+            return filled
         finally:
             warehouse.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compute.measures import activity, progress, revenue, scores, video
+from compute.measures import activity, progress, quality, revenue, scores, video
 from compute.measures.measure import Measure
 from models.errors import unknown
 
@@ -12,6 +12,7 @@ MEASURES: tuple[Measure, ...] = (
     *scores.MEASURES,
     *video.MEASURES,
     *revenue.MEASURES,
+    *quality.MEASURES,
 )
 MEASURE = {measure.name: measure for measure in MEASURES}
 SUBJECTS = tuple(dict.fromkeys(measure.subject for measure in MEASURES))

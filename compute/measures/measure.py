@@ -11,14 +11,15 @@ import ibis.expr.types as ir
 from models.ask import Freshness
 from models.scope import RowScope
 
-Family = Literal["activity", "sessions", "video"]
+Family = Literal["activity", "sessions", "video", "quality"]
 Better = Literal["up", "down", "neither"]
-Sensitivity = Literal["learning", "business"]
+Sensitivity = Literal["learning", "business", "quality"]
 
 # Learning is for everybody, inside their own rows; money is for those who answer for the whole school.
 SCOPES: Mapping[Sensitivity, tuple[RowScope, ...]] = {
     "learning": ("own", "linked", "taught", "sponsored", "organisation"),
     "business": ("organisation",),
+    "quality": ("organisation",),
 }
 
 

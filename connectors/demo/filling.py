@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from config.quality import quality_rules
 from connectors.demo.groups import class_tables
 from connectors.demo.people import Guardian, Link, birth_dates, guardians, learners, staff, teachers
 from connectors.demo.places import PLACES, Place
 from connectors.demo.school import School, Size, build_school
 from connectors.demo.standing import dimensions, table
 from connectors.demo.truth import truth
+from connectors.intake.quality import Judge, Tally
 from connectors.metadata import Consent, Metadata, NewPerson, NewRelation
 from connectors.warehouse import Warehouse
 from models.errors import AlreadyThere
@@ -85,14 +87,22 @@ def _events(schools: Sequence[School], warehouse: Warehouse, tell: Tell) -> int:
     """One chunk is drawn while the one before is stored."""
     expected, done = sum(school.expected_events() for school in schools), 0
     chunks = heapq.merge(*(school.events() for school in schools), key=_first_day)
+    judge = Judge(quality_rules())
     with ThreadPoolExecutor(1) as drawing:
         coming = drawing.submit(next, chunks, None)
         while (chunk := coming.result()) is not None:
             coming = drawing.submit(next, chunks, None)
-            warehouse.append(chunk, ids_are_new=True)
+            warehouse.append(chunk, ids_are_new=True, also={"quality_day": _counted(judge, chunk)})
             done += chunk.num_rows
             tell("events", done, max(expected, done))
     return done
+
+
+def _counted(judge: Judge, chunk: pa.Table) -> pa.Table:
+    """As the way in counts what it stores: the school's data quality has its history too."""
+    tally = Tally(judge)
+    tally.stored(chunk)
+    return tally.rows()
 
 
 def _first_day(chunk: pa.Table) -> date:

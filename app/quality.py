@@ -1,0 +1,95 @@
+"""Looks at whole days for the quality that single batches cannot tell, and tells Prometheus the scores."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+
+import pyarrow as pa
+
+from app.metrics import Metrics
+from compute import quality_checks
+from compute.quality import lately
+from connectors.warehouse import Warehouse
+from models.errors import HeadwayError
+from models.quality import DIMENSIONS, QualityRules
+
+log = logging.getLogger("headway.quality")
+EVERY_S = 300.0
+FIRST_S = 5.0  # after start, when whoever waits for a page has it
+_DAYS_AT_ONCE = 14
+_SCORED = timedelta(days=7)
+Day = tuple[int, date, int]  # organisation, day, events
+
+
+def check_days(warehouse: Warehouse, rules: QualityRules, *, days_at_once: int = _DAYS_AT_ONCE) -> int:
+    """Looks at every day that got events since it was looked at; returns how many days that were."""
+    waiting = warehouse.fetch(quality_checks.stored_days()).to_pylist()
+    for days in _together([(d["organisation_id"], d["day"], d["now"]) for d in waiting], days_at_once):
+        warehouse.write("quality_check", _checked(warehouse, rules, days))
+    return len(waiting)
+
+
+def _checked(warehouse: Warehouse, rules: QualityRules, days: Sequence[Day]) -> pa.Table:
+    since, until = days[0][1], days[-1][1] + timedelta(days=1)
+    found = warehouse.fetch(quality_checks.consistency(rules.consistency, since, until))
+    twice = warehouse.fetch(quality_checks.repeats(since, until))
+    return quality_checks.rows(rules.consistency, found, twice, days)
+
+
+def _together(days: Sequence[Day], most: int) -> Iterator[list[Day]]:
+    """Runs of days that lie within so many days: one look at the events for all of them."""
+    part: list[Day] = []
+    for _, same in groupby(days, key=lambda day: day[1]):
+        of_day = list(same)
+        if part and (of_day[0][1] - part[0][1]).days >= most:
+            yield part
+            part = []
+        part += of_day
+    if part:
+        yield part
+
+
+def show(warehouse: Warehouse, metrics: Metrics, now: datetime) -> None:
+    """The scores of the last seven days, of all organisations of this core together."""
+    found = warehouse.fetch(lately(now.date() - _SCORED)).to_pylist()[0]
+    for name in ("score", *DIMENSIONS):
+        if found[name] is not None:
+            metrics.quality.labels("overall" if name == "score" else name).set(found[name])
+
+
+class QualityWatch:
+    """Every few minutes, in a thread; a day that nothing was added to costs nothing."""
+
+    def __init__(
+        self, warehouse: Warehouse, rules: QualityRules, metrics: Metrics, every_s: float = EVERY_S
+    ) -> None:
+        self._warehouse, self._rules, self._metrics = warehouse, rules, metrics
+        self._every_s = every_s
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.ensure_future(self._watch())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _watch(self) -> None:
+        await asyncio.sleep(FIRST_S)
+        while True:
+            await asyncio.to_thread(self.look)
+            await asyncio.sleep(self._every_s)
+
+    def look(self) -> None:
+        try:
+            check_days(self._warehouse, self._rules)
+            show(self._warehouse, self._metrics, datetime.now(UTC))
+        except HeadwayError as error:
+            log.warning("data quality was not looked at: %s", error.detail)
