@@ -96,6 +96,8 @@ class Speech:
         hours, minutes = divmod(round(seconds / 60), 60)
         if not hours:
             return self.say("word.minutes", n=minutes)
+        if not minutes:
+            return self.say("word.hours", hours=str(hours))
         return self.say("word.hours_minutes", hours=str(hours), minutes=str(minutes))
 
     def day(self, day: date, skeleton: str = "MMMMd") -> str:

@@ -94,7 +94,7 @@ def _poured(
 ) -> dict[str, Any]:
     places = [at(row[x]) for row in rows]
     start, end = at(since), at(until) + _A_DAY_MS
-    room = (end - start) * 9 // 25 if usual is not None else 0  # for the line's name at its end
+    room = (end - start) * 11 // 25 if usual is not None else 0  # for the line's name at its end
     every = [date.fromordinal(n) for n in range(since.toordinal(), until.toordinal() + 1)]
     named, labels = ticks(every, speech)
     across = {"x": [start, end], "y": [usual, usual]} if usual is not None else {"x": [], "y": []}

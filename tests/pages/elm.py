@@ -269,7 +269,7 @@ def minutes(rows: list[Row]) -> float:
 
 def duration(total: float) -> str:
     hours, rest = divmod(round(total), 60)
-    return f"{hours} h {rest} min" if hours else f"{rest} min"
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest or not hours))
 
 
 def count(rows: list[Row], kind: str) -> int:
