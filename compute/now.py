@@ -195,7 +195,7 @@ def standing(of: Facts, today: date, free: Collection[date]) -> Standing:
     now = number_of(today)
     week = [day for number, day in of.days.items() if now - WEEK_DAYS < number <= now]
     scores = sum(day.scores for day in week)
-    active = [day for day in of.active.days() if day <= today]
+    active = [day for day in of.active.days() if 0 <= (today - day).days < HISTORY_DAYS]
     last = active[0] if active else None
     today_ = of.days.get(now, Day())
     visit = _last_visit(of.visits, now)

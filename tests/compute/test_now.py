@@ -139,7 +139,7 @@ def _streak(days: set[date], today: date, free: set[date]) -> int:
     cuts=st.lists(st.integers(0, 40), max_size=4),
     order=st.randoms(use_true_random=False),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_facts_add_up_to_the_same_whatever_arrives_when(rows: Rows, cuts: list[int], order: Any) -> None:
     shuffled = list(rows)
     order.shuffle(shuffled)
@@ -175,7 +175,7 @@ def school(warehouse: Warehouse) -> None:
 
 
 @given(rows=st.lists(happened(), min_size=1, max_size=30))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_question_agrees_with_plain_python(fresh_engine: Callable[[], Warehouse], rows: Rows) -> None:
     engine = fresh_engine()
     school(engine)

@@ -1,0 +1,222 @@
+"""What commits, told on: kept for a moment, folded into states and minutes, listeners woken.
+
+The writer only hands a batch over. One thread of the hub does the rest, for all that has come since;
+should it fall behind, the writer waits for it, so that what waits stays bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from time import monotonic
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import Counter as Counted
+
+from app.live.minutes import KEPT, Minutes, Told, WholeMinutes
+from app.live.reading import read_free_days, read_minutes, read_states
+from app.live.recent import COLUMNS, MOST_BYTES, Recent, Span
+from app.live.states import MOST_COURSES, States
+from compute import now
+from compute.now import Standing
+from connectors.warehouse import Appended, Warehouse
+from models.errors import TooMany
+
+log = logging.getLogger("headway.live")
+T = TypeVar("T")
+THREADS = 2
+MOST_LISTENERS, MOST_OF_ONE = 500, 20
+MOST_WAITING = 200_000  # events
+_FREE_DAYS_S = 60.0
+
+
+class Hub:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        clock: Callable[[], datetime],
+        *,
+        most_bytes: int = MOST_BYTES,
+        most_courses: int = MOST_COURSES,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        registry = registry or CollectorRegistry()
+        self.listeners = Gauge("headway_live_listeners", "Connections to the live stream.", registry=registry)
+        self.gaps = Counted("headway_live_gaps", "Times a listener was too slow.", registry=registry)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live")
+        self._warehouse, self._clock = warehouse, clock
+        self._lock = threading.Lock()  # of all that is told
+        self._waiting: list[tuple[pa.Table, Appended]] = []
+        self._waiting_events = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._states = States(most_courses)
+        self._minutes, self._whole = Minutes(), WholeMinutes()
+        self._without_rows = 0
+        self._seats: Counter[str] = Counter()
+        self._free: dict[int, tuple[float, frozenset[date]]] = {}
+        self._woken: dict[object, Callable[[], None]] = {}
+        self._thread = threading.Thread(target=self._run, name="live", daemon=True)
+        self._recent = Recent(0, most_bytes)
+
+    def open(self) -> None:
+        """Reads what is stored. Before the writer starts: nothing may be missed or be counted twice."""
+        at = self._clock()
+        self._recent.head = self._recent.floor = self._warehouse.watermark().number
+        read_states(self._warehouse, at, self._states)
+        self._minutes.add_counted(read_minutes(self._warehouse, at - timedelta(minutes=KEPT)))
+        self._thread.start()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._threads.shutdown(cancel_futures=True)
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Off the loop, and never behind a heavy question."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    # ---- the writer's side
+
+    def publish(self, batch: pa.Table, appended: Appended) -> None:
+        """On the writer's thread, after the commit."""
+        with self._changed:
+            while self._waiting_events > MOST_WAITING and not self._closing:
+                self._changed.wait(1.0)
+            self._waiting.append((batch.select(COLUMNS), appended))
+            self._waiting_events += len(batch)
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                taken, self._waiting, self._waiting_events = self._waiting, [], 0
+                self._changed.notify_all()
+            self._take(taken)
+            for wake in list(self._woken.values()):
+                wake()
+
+    def _take(self, taken: list[tuple[pa.Table, Appended]]) -> None:
+        batch = pa.concat_tables([table for table, _ in taken])
+        minute = self._minute()
+        try:
+            changes, scores = now.changes(batch), now.scored(batch)
+            with self._lock:
+                self._states.fold(changes, scores)
+                self._states.make_room()
+                self._minutes.add(batch, minute)
+                self._whole.add(batch)
+        except Exception as error:
+            # Wrong states would be worse than none: who asks is answered from the warehouse.
+            log.error("a batch could not be folded: %s", type(error).__name__)
+            with self._lock:
+                self._states.distrust()
+        with self._lock:
+            for table, appended in taken:
+                self._recent.add(appended.watermark.number, appended.watermark.at, table)
+
+    # ---- the listeners' side
+
+    @property
+    def head(self) -> int:
+        return self._recent.head
+
+    @property
+    def bytes(self) -> int:
+        return self._recent.bytes
+
+    def since(self, place: int, most_events: int | None = None) -> Span:
+        with self._lock:
+            return self._recent.since(place, most_events)
+
+    def on_batch(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> Callable[[], None]:
+        """Sets the event when something came; call the result to stop."""
+        key = object()
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+        self._woken[key] = wake
+        return lambda: self._woken.pop(key, None) and None
+
+    @contextmanager
+    def seat(self, person_id: str) -> Iterator[None]:
+        """A place to listen from. Raises TooMany."""
+        if self._seats.total() >= MOST_LISTENERS or self._seats[person_id] >= MOST_OF_ONE:
+            raise TooMany("Too many live connections are open; close one first.")
+        self._seats[person_id] += 1
+        self.listeners.set(self._seats.total())
+        try:
+            yield
+        finally:
+            self._seats -= Counter({person_id: 1})  # leaves out who has none left
+            self.listeners.set(self._seats.total())
+
+    def standing(
+        self, organisation_id: int, learner_id: int, courses: Collection[str] | None, today: date
+    ) -> Standing | None:
+        """None: not known here for sure; the question learner_now knows."""
+        free = self._free_days(organisation_id, today)
+        with self._lock:
+            facts = self._states.facts(organisation_id, learner_id, courses)
+        return None if facts is None else now.standing(facts, today, free)
+
+    def struggling(self, organisation_id: int, today: date) -> list[int]:
+        with self._lock:
+            return self._states.struggling(organisation_id, today)
+
+    def forget(self, organisation_id: int, learner_id: int) -> None:
+        """Of a learner who is erased; afterwards nothing is known here but what comes anew."""
+        with self._lock:
+            self._states.forget(organisation_id, learner_id)
+
+    def minutes(
+        self, organisation_id: int, types: Collection[str], courses: Collection[str]
+    ) -> dict[int, dict[str, int]]:
+        with self._lock:
+            return self._minutes.told(organisation_id, self._minute(), types, courses)
+
+    @contextmanager
+    def without_rows(self) -> Iterator[int]:
+        """While somebody listens who sees no rows: gives the minute after which they are told."""
+        with self._lock:
+            self._without_rows += 1
+            self._whole.listen(self._minute())
+        try:
+            yield self._minute()
+        finally:
+            with self._lock:
+                self._without_rows -= 1
+                if not self._without_rows:
+                    self._whole.rest()
+
+    def whole_minutes(self, organisation_id: int, after: int) -> list[Told]:
+        with self._lock:
+            self._whole.close(self._minute())
+            return self._whole.after(organisation_id, after)
+
+    def _minute(self) -> int:
+        return int(self._clock().timestamp() // 60)
+
+    def _free_days(self, organisation_id: int, today: date) -> frozenset[date]:
+        read_at, days = self._free.get(organisation_id, (-_FREE_DAYS_S, frozenset()))
+        if monotonic() - read_at >= _FREE_DAYS_S:
+            days = read_free_days(self._warehouse, organisation_id, today)
+            self._free[organisation_id] = (monotonic(), days)
+        return days
