@@ -47,7 +47,7 @@ function show(name, json) {
   section.innerHTML = content.html
   section.hidden = !content.html
   section.removeAttribute("aria-busy")
-  if (section.querySelector("h2")) section.setAttribute("aria-labelledby", "t-" + name)
+  if (isNamed(section)) section.setAttribute("aria-labelledby", "t-" + name)
   else section.removeAttribute("aria-labelledby")
   if (content.drawing) {
     const place = section.querySelector(".drawing")
@@ -60,6 +60,12 @@ function show(name, json) {
   kept()
   if (!first) announce()
   complete()
+}
+
+/* A landmark is one only if no other is called the same, as cards are that all say why they are empty. */
+function isNamed(section) {
+  const title = section.querySelector("h2")
+  return title && ![...document.querySelectorAll("#stage > .card[aria-labelledby] h2")].some((other) => other !== title && other.textContent === title.textContent)
 }
 
 /* What the reader has in hand survives a new card: focus, what is typed, what is open. */

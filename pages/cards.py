@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from models.ask import Answer
 
+EMPTY = Markup("")
 Tone = Literal["plain", "good", "watch", "urgent"]
 _SHAPES = {"plain": "", "good": "▲", "watch": "◆", "urgent": "●"}
 
@@ -30,9 +31,9 @@ class Card:
 
     title: str = ""
     sub: str = ""
-    body: Markup = Markup("")
+    body: Markup = EMPTY
     drawing: Drawing | None = None
-    after: Markup = Markup("")  # below the drawing
+    after: Markup = EMPTY  # below the drawing
     answers: tuple[Answer, ...] = ()  # filled by the sheet: table view, CSV, "what is this number"
     empty: str = ""  # said instead of body and drawing
 
@@ -45,7 +46,7 @@ class Figure:
     value: str
     compared: str = ""
     tone: Tone = "plain"
-    spark: Markup = Markup("")
+    spark: Markup = EMPTY
     href: str = ""
 
 

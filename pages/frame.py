@@ -39,7 +39,7 @@ def _drawing(shown: Card) -> Markup:
     ).format(drawing.alternative, drawing.height, drawing.width)
     if not drawing.width:
         return place
-    return Markup('<div class="scroll wide" tabindex="0" role="region" aria-label="{}">{}</div>').format(
+    return Markup('<div class="scroll wide" tabindex="0" role="group" aria-label="{}">{}</div>').format(
         shown.title, place
     )
 
@@ -64,12 +64,10 @@ def problem(speech: Speech, error: HeadwayError) -> Card:
     """Each kind has its own sentence: what happened, what it means, what to do."""
     keys = {NotSignedIn: "problem.signed_out", Unavailable: "problem.away"}
     title = speech.say(keys.get(type(error), f"problem.{error.code.replace('-', '_')}"))
-    way_on = {
-        NotSignedIn: Markup('<a class="button" href="/sign-in">{}</a>').format(speech.say("sign_in.again")),
-    }.get(
-        type(error),
-        Markup('<button type="button" data-again>{}</button>').format(speech.say("problem.again")),
-    )
+    if isinstance(error, NotSignedIn):
+        way_on = Markup('<a class="button" href="/sign-in">{}</a>').format(speech.say("sign_in.again"))
+    else:
+        way_on = Markup('<button type="button" data-again>{}</button>').format(speech.say("problem.again"))
     return Card(title=title, body=Markup('<p class="problem">{}</p>').format(_detail(speech, error)) + way_on)
 
 

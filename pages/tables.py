@@ -58,8 +58,9 @@ def table(
     page = min(turn.page, max(0, (len(found) - 1) // PAGE_ROWS))
     shown = found[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
     return Markup(
-        '<div class="table" data-table>{}<div class="scroll" tabindex="0" role="region" aria-label="{}"><table>'
-        '<caption class="unseen">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}</div>'
+        '<div class="table" data-table>{}<div class="scroll" tabindex="0" role="region" aria-label="{}">'
+        '<table><caption class="unseen">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+        "</div>{}</div>"
     ).format(
         _search(speech, columns, turn, len(rows)),
         caption,

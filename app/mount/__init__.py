@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import panel as pn
@@ -114,7 +114,5 @@ def _signals_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        try:
+        with suppress(ValueError):  # not the main thread: Panel could not take it either
             signal.signal(signal.SIGINT, before)
-        except ValueError:  # not the main thread: Panel could not take it either
-            pass

@@ -55,7 +55,7 @@ class Plain(RequestHandler):
 
 class PageHandler(Plain, DocHandler):
     async def prepare(self) -> None:
-        await super().prepare()
+        await DocHandler.prepare(self)
         if self.current_user is None:
             self.redirect(f"{SIGN_IN}?{urlencode({'next': self.request.uri})}")
 

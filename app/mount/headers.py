@@ -10,7 +10,8 @@ from tornado.web import OutputTransform
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "connect-src 'self' blob: {socket}; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "connect-src 'self' blob: {socket}; worker-src blob:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",

@@ -1,4 +1,4 @@
-"""Looks at every page as its readers do: in Chromium, at their sizes, in both themes, with the network closed."""
+"""Looks at every page as its readers do: in Chromium, at their sizes, in both themes, offline."""
 
 from __future__ import annotations
 

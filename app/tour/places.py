@@ -42,9 +42,10 @@ def places(pages: tuple[Page, ...] = PAGES, roles: Roles | None = None) -> Itera
         for name, role in known.items():
             login = next((p.login for p in PERSONAS if p.role == name), None)
             if login is not None and page.action in role.actions:
-                yield Place(login, name, page.path, "" if page.in_menu else _through(page, pages, role.actions))
+                yield Place(
+                    login, name, page.path, "" if page.in_menu else _through(page, pages, role.actions)
+                )
 
 
-def _through(page: Page, pages: tuple[Page, ...], actions: object) -> str:
-    assert isinstance(actions, list | tuple | frozenset | set)
+def _through(page: Page, pages: tuple[Page, ...], actions: frozenset[str]) -> str:
     return next((p.path for p in pages if p.in_menu and p.action in actions), page.path)

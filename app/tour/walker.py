@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Page, Request, TimeoutError, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Request,
+    TimeoutError,
+    async_playwright,
+)
 
 from app import chromium
 from app.tour.places import DESKTOP, Place, Size
@@ -79,6 +86,7 @@ class Walker:
         self._browser = browser
         self.address = address
         self._sessions: dict[str, Any] = {}
+        self._paths: dict[Place, str] = {}
 
     async def session(self, login: str) -> Any:
         """The cookie of somebody of the demo school, signed in once."""
@@ -149,13 +157,14 @@ class Walker:
 
     async def _found(self, place: Place) -> Place:
         """A page that the menu does not have is where a link leads."""
-        if not place.through or "?" in place.path:
+        if not place.through:
             return place
-        async with self.open(Place(place.login, place.role, place.through)) as opened:
-            link = opened.page.locator(f'a[href^="{place.path}?"]').first
-            if await link.count():
-                return Place(place.login, place.role, str(await link.get_attribute("href")))
-        return place
+        if place not in self._paths:
+            async with self.open(Place(place.login, place.role, place.through)) as opened:
+                link = opened.page.locator(f'a[href^="{place.path}?"]').first
+                found = await link.get_attribute("href") if await link.count() else None
+                self._paths[place] = found or place.path
+        return Place(place.login, place.role, self._paths[place])
 
     async def _wait(self, opened: Open) -> None:
         began = time.monotonic()
@@ -176,7 +185,9 @@ class Walker:
         page.on("request", requested)
         page.on(
             "console",
-            lambda m: seen.errors.append(f"console: {m.text[:300]}") if m.type in ("error", "warning") else None,
+            lambda m: (
+                seen.errors.append(f"console: {m.text[:300]}") if m.type in ("error", "warning") else None
+            ),
         )
         page.on("pageerror", lambda error: seen.errors.append(f"script: {str(error)[:300]}"))
         page.on(

@@ -14,8 +14,8 @@ COMPARED = "#8A93A0"
 GOOD, WATCH, URGENT = "#0B7468", "#8F5600", "#B3261E"
 STEPS = ("#DFE9F7", "#B9D0F0", "#86AEE3", "#4F86D2", "#1F5FBF")  # sequential: one hue
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, sans-serif'
-TEXT = {"text_font": {"value": FONT}, "text_font_size": "13px", "text_color": MUTED}
-_AXIS = {
+TEXT: dict[str, Any] = {"text_font": {"value": FONT}, "text_font_size": "13px", "text_color": MUTED}
+_AXIS: dict[str, Any] = {
     "axis_line_color": None,
     "major_tick_line_color": None,
     "minor_tick_line_color": None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -38,7 +38,8 @@ def calendar(
     key = ("calendar", answer.key, x, y, unit, first, today, speech, alternative)
 
     def draw() -> Drawing:
-        values = {row[x]: row[y] for row in answer.rows() if row[y] is not None and first <= row[x] <= today}
+        rows: Sequence[Mapping[str, Any]] = answer.rows()
+        values = {row[x]: row[y] for row in rows if row[y] is not None and first <= row[x] <= today}
         weeks = _week(today, first, speech) + 1
         text = _shape().pour(_poured(values, first, today, weeks, y, unit, speech))
         return Drawing(text, alternative or _alternative(values, y, speech), _HEIGHT, weeks * (CELL - 5) + 40)

@@ -97,8 +97,10 @@ def _poured(
     room = (end - start) * 11 // 25 if usual is not None else 0  # for the line's name at its end
     every = [date.fromordinal(n) for n in range(since.toordinal(), until.toordinal() + 1)]
     named, labels = ticks(every, speech)
-    across = {"x": [start, end], "y": [usual, usual]} if usual is not None else {"x": [], "y": []}
-    words = (
+    across: dict[str, list[Any]] = (
+        {"x": [start, end], "y": [usual, usual]} if usual is not None else {"x": [], "y": []}
+    )
+    words: dict[str, list[Any]] = (
         {"x": [end], "y": [usual], "text": [usual_text]}
         if usual is not None
         else {"x": [], "y": [], "text": []}

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from app import chromium
+from app.tour import Running, Walker, demo, walker
+from app.tour.school import make
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A school of 150 learners up to today; to be copied by whoever changes it."""
+    if chromium.find() is None:
+        pytest.skip(f"no Chromium on this machine; install it or name it in {chromium.VARIABLE}")
+    data = tmp_path_factory.mktemp("hw")
+    make(data)
+    return data
+
+
+@pytest.fixture(scope="session")
+def running(small_data: Path) -> Iterator[Running]:
+    """The small school behind its real processes. Read only: all browser tests share it."""
+    with demo(small_data) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def walks(running: Running) -> AsyncIterator[Walker]:
+    async with walker(running.address) as walks:
+        yield walks
