@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from app.door import Door
+from connectors.warehouse.deadletters import DeadLetters
 from models.errors import Closed, HeadwayError
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ log = logging.getLogger("headway.pulse")
 BEAT_S = 0.25  # how often listeners may hear of a change
 IDLE_S = 5.0  # without a commit before tidying begins
 PROBE_S = 2.0  # the watermark is known without asking the engine; this asks it
+LETTERS_EVERY_S = 3600.0  # dead letters past their time are let go
 TIDY_AT_LEAST_S = 300.0  # a school that never rests is tidied all the same
 FOLD_S = 10.0  # events that wait beside the roll-ups make every reading of them a little dearer
 
@@ -38,7 +40,7 @@ class Pulse:
         self._tidied = door.watermark().number
         self._tidied_at = self._moved_at = self._folded_at = 0.0
         self._folded = door.watermark().number
-        self._probe_at = 0.0
+        self._probe_at = self._letters_at = 0.0
         self.failure: str | None = None
 
     def start(self) -> None:
@@ -74,6 +76,9 @@ class Pulse:
         if now >= self._probe_at:
             self._probe_at = now + PROBE_S
             await self._door.light(self._door.warehouse.offsets)
+        if now >= self._letters_at:
+            self._letters_at = now + LETTERS_EVERY_S
+            await self._door.light(DeadLetters(self._door.warehouse).expire)
         mark = await self._door.light(self._door.warehouse.watermark)
         if mark.number != self._door.watermark().number:
             self._moved_at = now

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,9 +17,13 @@ import zstandard
 
 from app.build import build
 from app.core import Core
+from config.taxonomy import taxonomy
 from connectors.intake.codes import REJECTIONS
+from connectors.intake.gatekeeper import Gatekeeper
+from connectors.intake.payloads import payload_types
 from connectors.metadata import Consent
 from models.errors import TooMany, Unavailable
+from models.event import EventType
 from models.tables import EVENTS
 from tests.app.conftest import Hill
 from tests.connectors.intake_school import NOON, body, sent
@@ -194,7 +200,10 @@ async def test_a_store_that_fails_is_503_and_nothing_is_lost(
         broken.setattr(hill.door.warehouse, "append", away)
         answered = await client.post(EVENTS_URL, json=[event])
         assert answered.status_code == 503 and "retry-after" in answered.headers
+        health = (await client.get("/health")).json()
+        assert (health["ready"], health["ingest"]) == (True, "The disk is full.")
     assert (await client.post(EVENTS_URL, json=[event])).json()["accepted"] == 1
+    assert (await client.get("/health")).json()["ingest"] is None
 
 
 async def test_consent_taken_back_in_the_metadata_database_holds_for_the_next_event(
@@ -230,8 +239,14 @@ async def test_names_of_the_schools_own_people_are_not_stored(client: httpx.Asyn
     assert json.loads(row["payload"]) == {"text": "[name] said so, ask [e-mail]"}
 
 
+def teach(core: Core, name: str) -> None:
+    """What a restart with a longer taxonomy comes to."""
+    kind = EventType(name, "video", "P1", "A hologram was looked at.", ())
+    core.writer._keeper = Gatekeeper(payload_types({**taxonomy(), name: kind}), key=core.writer._key)
+
+
 async def test_dead_letters_are_listed_shown_and_replayed_after_a_fix(
-    client: httpx.AsyncClient, hill: Hill
+    client: httpx.AsyncClient, core: Core, hill: Hill
 ) -> None:
     event = mine("hologram_viewed")
     await client.post(EVENTS_URL, json=[event, mine(student_id="S3"), mine(timestamp="noon")])
@@ -244,6 +259,66 @@ async def test_dead_letters_are_listed_shown_and_replayed_after_a_fix(
     # Still unknown: it keeps waiting.
     done = (await client.post("/api/v1/deadletters/replay?kind=quarantined")).json()
     assert done == {"replayed": 0, "repeated": 0, "waiting": 1}
+    teach(core, "hologram_viewed")
+    done = (await client.post("/api/v1/deadletters/replay?kind=quarantined")).json()
+    assert done == {"replayed": 1, "repeated": 0, "waiting": 0}
+    gone = (await client.get(f"/api/v1/deadletters/{quarantined['letter_id']}")).json()
+    assert (gone["status"], gone["body"]) == ("replayed", None)
+    assert (await client.post(EVENTS_URL, json=[event])).json()["duplicates"] == 1
+    assert stored(hill) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sequence": -1},
+        {"student_id": ""},
+        {"student_id": 7},
+        {"session_id": "x" * 200},
+        {"context": {"course_id": "c\0"}},
+        {"payload": {"path": "/\0"}, "event_type": "page_view"},
+        {"event_id": "7"},
+        {"timestamp": "yesterday"},
+        {"timestamp": "1970-01-01T00:00:00Z"},
+        {"device": {"type": "toaster"}},
+    ],
+)
+async def test_a_replay_does_not_let_in_what_is_still_wrong(
+    client: httpx.AsyncClient, hill: Hill, wrong: dict[str, object]
+) -> None:
+    answered = (await client.post(EVENTS_URL, json=[mine() | wrong])).json()
+    assert len(answered["rejected"]) == 1
+    done = (await client.post("/api/v1/deadletters/replay")).json()
+    assert done == {"replayed": 0, "repeated": 0, "waiting": 1}
+    assert stored(hill) == 0
+
+
+async def test_overload_sheds_the_unimportant_and_puts_off_the_rest(
+    client: httpx.AsyncClient, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over HTTP, with a writer that is held in a commit."""
+    held, inside = threading.Event(), threading.Event()
+    append = core.door.warehouse.append
+
+    def slow(*args: Any, **given: Any) -> Any:
+        inside.set()
+        assert held.wait(20)
+        return append(*args, **given)
+
+    monkeypatch.setattr(core.door.warehouse, "append", slow)
+    one = len(body(mine()))
+    monkeypatch.setattr(core.writer._queue, "_limits", replace(core.writer.limits, queue_bytes=20 * one))
+    waiting = [asyncio.ensure_future(client.post(EVENTS_URL, json=[mine() for _ in range(11)]))]
+    assert await asyncio.to_thread(inside.wait, 20)
+    minor, vital = mine("page_view", payload={"path": "/"}), mine("session_end")
+    waiting.append(asyncio.ensure_future(client.post(EVENTS_URL, json=[minor, vital])))
+    await asyncio.sleep(0.1)
+    full = await client.post(EVENTS_URL, json=[mine("session_end") for _ in range(12)])
+    assert full.status_code == 429 and int(full.headers["retry-after"]) >= 1
+    held.set()
+    first, busy = [answer.json() for answer in await asyncio.gather(*waiting)]
+    assert first["accepted"] == 11
+    assert (busy["accepted"], [(r["index"], r["code"]) for r in busy["rejected"]]) == (1, [(0, "shed")])
 
 
 async def test_dead_letters_of_another_organisation_do_not_exist(

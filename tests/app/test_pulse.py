@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.pulse import Pulse
+from connectors.warehouse.deadletters import DeadLetters, LetterFilter
 from models.errors import Unavailable
 from tests.app.conftest import Hill
 
@@ -65,3 +68,28 @@ async def test_a_warehouse_that_is_away_is_said_and_it_recovers(
     away = False
     await until(lambda: pulse.failure is None)
     await pulse.stop()
+
+
+async def test_dead_letters_past_their_time_are_let_go(hill: Hill) -> None:
+    letters = DeadLetters(hill.door.warehouse)
+    now = datetime.now(UTC)
+    for place, age in enumerate((0, 29, 31)):
+        letter = {
+            "organisation_id": 1,
+            "letter_id": str(uuid.UUID(int=place)),
+            "kept_at": now - timedelta(days=age),
+            "kind": "refused",
+            "status": "waiting",
+            "source": "http",
+            "code": "not-json",
+            "detail": "The item is not JSON.",
+        }
+        letters.write([letter])
+    pulse = Pulse(hill.door, beat_s=0.01)
+    pulse.start()
+    await until(lambda: len(letters.newest(LetterFilter())) == 2)
+    await pulse.stop()
+    assert {letter["letter_id"] for letter in letters.newest(LetterFilter())} == {
+        str(uuid.UUID(int=0)),
+        str(uuid.UUID(int=1)),
+    }
