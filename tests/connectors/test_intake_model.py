@@ -132,13 +132,13 @@ class Model:
         return Counter((pseudonym(s.student), s.at.astimezone(zone).date()) for s in self.stored.values())
 
 
-SENDINGS = st.tuples(
-    st.sampled_from([*PAYLOADS, "lesson_complete"]), st.sampled_from(STUDENTS), st.integers(-3000, 6000)
-)
+# Few enough that events and consents meet, on both sides of them and of the birthday.
+MINUTES = st.sampled_from([-3000, -1, 0, 1, 700, 2200, 2201, 3000, 6000])
+SENDINGS = st.tuples(st.sampled_from([*PAYLOADS, "lesson_complete"]), st.sampled_from(STUDENTS), MINUTES)
 CONSENTS = st.tuples(
     st.sampled_from(["consent_granted", "consent_withdrawn"]),
     st.sampled_from(STUDENTS),
-    st.integers(-3000, 6000),
+    MINUTES,
     st.sampled_from(["learner", "guardian"]),
 )
 
@@ -178,7 +178,7 @@ class WayIn(RuleBasedStateMachine):
     ) -> None:
         self.send(self.new(*before), self.new(*change), self.new(*after))
 
-    @rule(student=st.sampled_from(STUDENTS), minute=st.integers(-3000, 6000))
+    @rule(student=st.sampled_from(STUDENTS), minute=MINUTES)
     def send_of_a_type_nobody_knows_yet(self, student: str, minute: int) -> None:
         self.send(self.new(NEW_TYPE, student, minute))
 
@@ -193,7 +193,7 @@ class WayIn(RuleBasedStateMachine):
             self.send(*again, again[0])
 
     @precondition(lambda self: self.model.stored)
-    @rule(data=st.data(), minute=st.integers(-3000, 6000))
+    @rule(data=st.data(), minute=MINUTES)
     def repeat_with_another_time(self, data: st.DataObject, minute: int) -> None:
         one = data.draw(st.sampled_from(list(self.model.stored.values())))
         moved = Sending(one.number, one.kind, one.student, minute, one.by)
@@ -214,8 +214,8 @@ class WayIn(RuleBasedStateMachine):
         self.schools.get(1).lawful.change(steps_of([consent]))
         self.model.say(student, at, kind, by)
 
-    @rule(record_is_lost=st.booleans(), knows_new_type=st.booleans())
-    def restart(self, record_is_lost: bool, knows_new_type: bool) -> None:
+    @rule(record_is_lost=st.booleans(), knows_new_type=st.booleans(), minutes=st.lists(MINUTES, min_size=3))
+    def restart(self, record_is_lost: bool, knows_new_type: bool, minutes: list[int]) -> None:
         """A kill may come between a commit and the record of its consents."""
         self.door.close()
         if record_is_lost:
@@ -224,6 +224,8 @@ class WayIn(RuleBasedStateMachine):
         self.schools = kept
         self.model.knows_new_type |= knows_new_type  # a type is never taken back
         self.door = Door(self.warehouse, kept, kinds=KINDS_LATER if self.model.knows_new_type else KINDS)
+        # Who may be processed must be known at once.
+        self.send(*(self.new("page_view", s, m) for m in minutes for s in STUDENTS))
 
     @rule()
     def replay(self) -> None:
