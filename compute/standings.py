@@ -16,7 +16,7 @@ from compute import checks, now, planner
 from compute.dimensions import dimension
 from compute.now import Active, Day, Facts, Score, Standing, Visit
 from compute.plan import Plan
-from compute.rollups import SCORING, contributions
+from compute.recall import day_counts, lately, newest_scores
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
 from models.errors import BadQuestion
@@ -104,37 +104,12 @@ def _active(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
 
 
 def _days(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
-    events = contributions(_since(tables["events"], on, now.WEEK_DAYS)).semi_join(roster, "learner_id")
-    high = (events.scores > 0) & (events.score >= now.HIGH_SCORE).fill_null(False)
-    return events.group_by("learner_id", "day").agg(
-        lessons=events.lessons_completed.sum(),
-        exercises=(events.event_type == "exercise_complete").ifelse(1, 0).sum(),
-        activities=events.event_type.isin(now.ACTIVITIES).ifelse(1, 0).sum(),
-        scores=events.scores.sum(),
-        high_scores=high.ifelse(1, 0).sum(),
-        achievements=events.achievements.sum(),
-        learning_s=events.learning_s.sum(),
-        score_sum=events.score_sum.sum(),
-    )
+    events = _since(tables["events"], on, now.WEEK_DAYS).semi_join(roster, "learner_id")
+    return day_counts(events, ("learner_id", "day"))
 
 
 def _scores(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
-    events = tables["events"]
-    # Local days differ from UTC ones by one at most, so the day may narrow what the time decides.
-    since = datetime(on.year, on.month, on.day, tzinfo=UTC) - timedelta(days=now.SCORE_DAYS)
-    events = _since(events, on, now.SCORE_DAYS + 2, ahead=2)
-    events = events.filter(events.event_type.isin(SCORING), events.score.notnull())
-    events = events.filter(events.occurred_at >= ibis.literal(since)).semi_join(roster, "learner_id")
-    found = events.select(
-        "learner_id",
-        at=events.occurred_at,
-        sequence=events.sequence.fill_null(-1),
-        event_id=events.event_id,
-        score=events.score,
-    )
-    by_age = [ibis.desc("at"), ibis.desc("sequence"), ibis.desc("event_id")]
-    placed = found.mutate(place=ibis.row_number().over(group_by="learner_id", order_by=by_age))
-    return placed.filter(placed.place < now.SCORES).drop("place")
+    return newest_scores(tables["events"].semi_join(roster, "learner_id"), on, ("learner_id",))
 
 
 def _visits(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
@@ -149,10 +124,9 @@ def _free(tables: Tables, on: date) -> ir.Table:
     return days.filter(days.kind != "term").select("day")
 
 
-def _since(rows: ir.Table, on: date, days: int, ahead: int = 1) -> ir.Table:
-    """The last `days` days up to `on`; `ahead` 2 takes the next one too."""
-    first, after = on - timedelta(days=days - 1), on + timedelta(days=ahead)
-    return rows.filter(rows.day >= ibis.literal(first), rows.day < ibis.literal(after))
+def _since(rows: ir.Table, on: date, days: int) -> ir.Table:
+    """The last `days` days up to `on`."""
+    return lately(rows, on, days - 1).filter(lambda t: t.day <= ibis.literal(on))
 
 
 def _join(found: tuple[pa.Table, ...], on: date) -> pa.Table:

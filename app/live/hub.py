@@ -22,10 +22,10 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as Counted
 
 from app.live.minutes import KEPT, Minutes, Told, WholeMinutes
-from app.live.reading import read_free_days, read_minutes, read_states
+from app.live.reading import read_free_days, read_states
 from app.live.recent import COLUMNS, MOST_BYTES, Recent, Span
 from app.live.states import MOST_COURSES, States
-from compute import now
+from compute import now, recall
 from compute.now import Standing
 from connectors.warehouse import Appended, Warehouse
 from models.errors import TooMany
@@ -72,7 +72,8 @@ class Hub:
         at = self._clock()
         self._recent.head = self._recent.floor = self._warehouse.watermark().number
         read_states(self._warehouse, at, self._states)
-        self._minutes.add_counted(read_minutes(self._warehouse, at - timedelta(minutes=KEPT)))
+        since = at - timedelta(minutes=KEPT)
+        self._minutes.add_counted(self._warehouse.fetch(recall.minutes(since)))
         self._thread.start()
 
     def close(self) -> None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import ibis
-import ibis.expr.types as ir
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from compute.measures import measure
+from compute.recall import held_classes, members
 from compute.scoping import Tables
 from connectors.warehouse import Warehouse
 from models.errors import BadQuestion, NotFound
@@ -136,7 +135,7 @@ def reach_of(warehouse: Warehouse, viewer: Viewer, scope: Scope, asked: Subscrip
     if scope.rows in ("own", "linked"):
         learners = scope.learners
     elif scope.rows == "sponsored" or asked.learners:
-        learners = _ids(warehouse, tables["learner"])
+        learners = _ids(warehouse, tables)
     if asked.learners:
         wanted = {_number(text) for text in asked.learners}
         if not wanted <= {*(learners or ())}:
@@ -159,8 +158,8 @@ def _check(viewer: Viewer, scope: Scope, asked: Subscription) -> None:
         raise BadQuestion("Who may not see rows is told whole minutes of the whole school, unfiltered.")
 
 
-def _ids(warehouse: Warehouse, learners: ir.Table) -> tuple[int, ...]:
-    return tuple(warehouse.fetch(learners.select("learner_id"))["learner_id"].to_pylist())
+def _ids(warehouse: Warehouse, tables: Tables) -> tuple[int, ...]:
+    return tuple(warehouse.fetch(tables["learner"].select("learner_id"))["learner_id"].to_pylist())
 
 
 def _number(text: str) -> int:
@@ -171,15 +170,8 @@ def _number(text: str) -> int:
 
 
 def _members(warehouse: Warehouse, tables: Tables, classes: Sequence[str]) -> frozenset[tuple[int, str]]:
-    """Who is in which course by the scope's classes, on the scope's day."""
-    held = tables["class"]
-    if classes:
-        held = held.filter(held.class_id.isin(classes))
-        if warehouse.fetch(held.select("class_id")).num_rows < len(set(classes)):
-            raise NotFound
-    members, on = tables["class_member"], ibis.literal(tables.scope.on)
-    ends = members.valid_until
-    members = members.filter(members.valid_from <= on, ends.isnull() | (ends > on))
-    found = members.join(held.select("class_id", "course_id"), "class_id").select("learner_id", "course_id")
-    rows = warehouse.fetch(found.distinct())
+    """Raises NotFound where one of the named classes is none of the scope's."""
+    if classes and warehouse.fetch(held_classes(tables, classes)).num_rows < len(set(classes)):
+        raise NotFound
+    rows = warehouse.fetch(members(tables, classes))
     return frozenset(zip(rows["learner_id"].to_pylist(), rows["course_id"].to_pylist(), strict=True))

@@ -45,6 +45,7 @@ class States:
     def __init__(self, most: int = MOST_COURSES) -> None:
         self._most = most
         self._slots: dict[tuple[int, int], dict[str, int]] = {}
+        self._at: dict[tuple[int, int, str], int] = {}  # the same, found at one go
         self._free: list[int] = []
         self._used = 0
         self._label = np.full((_FIRST, _RING), _NEVER)  # which day a cell of the ring holds
@@ -183,13 +184,11 @@ class States:
 
     def _places(self, rows: pa.Table) -> Ints:
         names = ("organisation_id", "learner_id", "course_id")
-        keys = zip(*(rows[name].to_pylist() for name in names), strict=True)
-        found: dict[tuple[int, int, str], int] = {}
-        return np.fromiter(
-            (found[k] if k in found else found.setdefault(k, self._slot(*k)) for k in keys),
-            np.int64,
-            len(rows),
-        )
+        keys = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+        found = [*map(self._at.get, keys)]
+        if None in found:
+            found = [self._slot(*key) if at is None else at for key, at in zip(keys, found, strict=True)]
+        return np.array(found, np.int64)
 
     def _slot(self, organisation_id: int, learner_id: int, course_id: str) -> int:
         key = (organisation_id, learner_id)
@@ -200,7 +199,7 @@ class States:
                 self._partial.add(key)
         slot = courses.get(course_id)
         if slot is None:
-            slot = courses[course_id] = self._new_slot()
+            slot = courses[course_id] = self._at[organisation_id, learner_id, course_id] = self._new_slot()
         return slot
 
     def _new_slot(self) -> int:
@@ -233,7 +232,8 @@ class States:
 
     def forget(self, organisation_id: int, learner_id: int) -> None:
         self._partial.discard((organisation_id, learner_id))
-        for slot in self._slots.pop((organisation_id, learner_id), {}).values():
+        for course_id, slot in self._slots.pop((organisation_id, learner_id), {}).items():
+            del self._at[organisation_id, learner_id, course_id]
             self._label[slot], self._counts[slot], self._sums[slot] = _NEVER, 0, 0
             self._visit[:, slot], self._closed[slot], self._active[slot] = _NEVER, False, Active()
             self._older.pop(slot, None)
