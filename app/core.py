@@ -15,6 +15,7 @@ from app.metrics import Metrics
 from app.pulse import Pulse
 from app.quality import QualityWatch
 from app.socket import DeskSocket
+from app.sources import Consumers, open_consumers
 from compute.rollups import DELTAS
 from config.quality import quality_rules
 from config.settings import Settings
@@ -41,6 +42,7 @@ class Core:
         self._pulse: Pulse | None = None
         self._quality: QualityWatch | None = None
         self._socket: DeskSocket | None = None
+        self._consumers: Consumers | None = None
 
     @property
     def door(self) -> Door:
@@ -83,6 +85,9 @@ class Core:
         self._quality.start()
         self._socket = DeskSocket(self.doorway, self.settings.socket)
         await self._socket.start()
+        self._consumers = await asyncio.to_thread(
+            open_consumers, self.settings, warehouse, metadata, self.writer, self.metrics
+        )
         log.info("core is ready")
 
     def take(self, door: Door, live: Hub | None = None) -> None:
@@ -128,6 +133,8 @@ class Core:
         self.why_not = "Headway is stopping."
         if self._socket is not None:
             await self._socket.close()
+        if self._consumers is not None:
+            await asyncio.to_thread(self._consumers.close)
         if self._writer is not None:
             await asyncio.to_thread(self._writer.close)
         if self._live is not None:

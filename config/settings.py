@@ -84,6 +84,28 @@ class Settings:
     session_limit_s: int = _setting("A session ends after this many seconds in any case.", 12 * 3600)
     sessions_per_person: int = _setting("Sessions one person may have open; the oldest is closed.", 5)
 
+    kafka_brokers: tuple[str, ...] = _setting(
+        "Kafka brokers to read events from, as host:port, by commas.", ()
+    )
+    kafka_topics: tuple[str, ...] = _setting(
+        "Topics, by commas: topic=organisation's number, or a bare topic of HEADWAY_KAFKA_ORGANISATION.", ()
+    )
+    kafka_organisation: int | None = _setting("Organisation of topics that are named without one.")
+    kafka_group: str = _setting(
+        "Consumer group. Another name reads everything from the beginning.", "headway"
+    )
+    kafka_consumers: int = _setting("Consumers in this process; more than partitions is of no use.", 1)
+    kafka_alone: bool = _setting(
+        "Read all partitions in this one process, without the brokers' group: a restart goes on at once.",
+        False,
+    )
+    kafka_member: str = _setting(
+        "A name of this process that outlives it: a restart then takes its partitions back at once.", ""
+    )
+    kafka_config: Path | None = _setting(
+        "File with further settings of librdkafka, key=value a line, such as security.protocol."
+    )
+
     @property
     def loopback(self) -> bool:
         return _is_loopback(self.host)
@@ -210,6 +232,10 @@ def _check(settings: Settings) -> None:
     for name in ("cache_mib", "query_limit_s", "body_limit_mib", "session_idle_s", "session_limit_s"):
         if getattr(settings, name) <= 0:
             raise BadSettings(f"{PREFIX}{name.upper()} must be greater than 0.")
+    if settings.kafka_consumers < 1:
+        raise BadSettings("HEADWAY_KAFKA_CONSUMERS must be at least 1.")
+    if settings.kafka_brokers and not settings.kafka_topics:
+        raise BadSettings("HEADWAY_KAFKA_BROKERS needs HEADWAY_KAFKA_TOPICS, such as events=1.")
     if settings.sessions_per_person < 1:
         raise BadSettings("HEADWAY_SESSIONS_PER_PERSON must be at least 1.")
     for origin in settings.origins:
