@@ -93,6 +93,7 @@ async def serve(doorway: Doorway, **parts: Any) -> None:
     try:
         await asyncio.Event().wait()
     finally:
+        server.unlisten()
         server.stop()
 
 

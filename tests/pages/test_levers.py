@@ -1,0 +1,150 @@
+"""Each upstream call that is wrapped in app/mount: what it saves, and whether upstream still needs it.
+
+A failure whose name begins with "upstream" is good news: drop the lever it names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import bokeh.document.document as bokeh_document
+import panel.io.document as panel_document
+import panel.io.server as panel_server
+import pytest
+from bokeh.document import Document
+from bokeh.document.events import ModelChangedEvent
+from bokeh.resources import Resources
+from bokeh.server.urls import per_app_patterns
+from panel.io.state import set_curdoc
+
+from app.mount import levers
+from pages.stage import Stage
+
+
+@pytest.fixture
+def pulled() -> Iterator[None]:
+    was_pulled = Document.to_json is levers.lean_json
+    levers.pull()
+    yield
+    if not was_pulled:
+        levers.release()
+
+
+def page() -> tuple[Stage, Document]:
+    stage, doc = Stage(lambda message: None, names=["one"], s0="{}"), Document()
+    doc.add_root(stage.get_root(doc))
+    return stage, doc
+
+
+def test_upstream_still_works_out_the_same_resources_for_every_page() -> None:
+    _, doc = page()
+    resources = Resources(mode="server")
+    first, second = (levers._stock_bundle(doc.roots, resources) for _ in range(2))
+    assert first is not second, "panel keeps bundles by itself now: levers.kept_bundle can go"
+
+
+def test_resources_are_worked_out_once_and_are_the_same(pulled: None) -> None:
+    resources = Resources(mode="server")
+    bundles = [panel_server.bundle_resources(page()[1].roots, resources) for _ in range(2)]
+    assert bundles[0] is bundles[1]
+    stock = levers._stock_bundle(page()[1].roots, resources)
+    assert [str(one) for one in bundles[0].js_files] == [str(one) for one in stock.js_files]
+
+
+def test_upstream_still_encodes_every_class_into_every_document() -> None:
+    _, doc = page()
+    told = levers._stock_to_json(doc)
+    content = told.content if hasattr(told, "content") else told
+    assert len(content["defs"]) > len(levers.definitions_of(doc)), (
+        "bokeh is lean now: levers.lean_json can go"
+    )
+
+
+def test_a_lean_document_says_the_same_with_the_definitions_it_needs(pulled: None) -> None:
+    _, doc = page()
+    stock, lean = (one(doc, deferred=False) for one in (levers._stock_to_json, levers.lean_json))
+    assert {key: value for key, value in lean.items() if key != "defs"} == {
+        key: value
+        for key, value in stock.items()
+        if key not in ("defs", "callbacks") or (key in lean and key != "defs")
+    }
+    names = {one["name"] for one in lean["defs"]}
+    assert names <= {one["name"] for one in stock["defs"]}
+    assert any("Stage" in name for name in names)
+
+
+def test_upstream_still_collects_all_garbage_when_one_document_ends() -> None:
+    assert "gc.collect(" in inspect.getsource(bokeh_document), "levers._NoCollection can go"
+
+
+def test_a_document_that_ends_does_not_stop_the_process_to_collect(pulled: None) -> None:
+    collected: list[str] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            collected.append(phase)
+
+    _, doc = page()
+    gc.collect()
+    gc.callbacks.append(note)
+    try:
+        doc.clear()
+        doc.modules.destroy()
+    finally:
+        gc.callbacks.remove(note)
+    assert collected == []
+
+
+def test_upstream_still_serves_autoload_and_metadata_of_every_page() -> None:
+    assert {pattern for pattern, *_ in per_app_patterns} > {"/?", "/ws"}, "_our_handlers can go"
+
+
+async def test_upstream_still_forgets_a_message_scheduled_while_another_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Why Stage.send writes to Bokeh's model rather than through Panel's parameters."""
+
+    class Socket:
+        pass
+
+    sent: list[str] = []
+    written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def write(connection: Any, msg: str) -> list[asyncio.Future[None]]:
+        sent.append(msg)
+        return [written]
+
+    monkeypatch.setitem(panel_document.extra_socket_handlers, Socket, write)
+
+    class Connection:
+        _socket, protocol = Socket(), SimpleNamespace(create=lambda kind, events: events[0])
+
+    connection: Any = Connection()
+    doc: Any = Document()
+    panel_document.schedule_write_events(doc, [connection], ["first"])
+    await asyncio.sleep(0.01)
+    written.set_result(None)
+    panel_document.schedule_write_events(doc, [connection], ["second"])
+    await asyncio.sleep(0.05)
+    assert sent == ["first"], "panel sends both now: Stage.send can go back to the parameters"
+
+
+def test_news_reach_bokehs_queue_at_once_in_order_and_only_once() -> None:
+    stage, doc = page()
+    changes: list[tuple[str, Any]] = []
+
+    def note(event: Any) -> None:
+        if isinstance(event, ModelChangedEvent):
+            changes.append((event.attr, event.new))
+
+    doc.on_change(note)
+    with set_curdoc(doc):
+        stage.send({"s0": "news", "bar": "b", "filled": 1})
+    assert changes == [("s0", "news"), ("bar", "b"), ("filled", 1)]
+    assert (stage.s0, stage.bar, stage.filled) == ("news", "b", 1)
+    assert doc not in panel_document._WRITE_MSGS
