@@ -1,13 +1,14 @@
 """Who may be processed, as of any time: in memory, a few numbers for each learner.
 
-Most learners have one span in which their data may be used, so a batch is answered by three arrays.
-Whoever is refused by them, or has a longer story, is looked at one by one.
+Nearly every event falls into the last span in which its learner's data may be used, so a batch is answered
+by three arrays. What they do not allow is looked at one by one, in the learner's whole story.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from connectors.intake.times import Micros
 
 FOREVER = 2**63 - 1
-_FRESH_LIMIT = 2000
+_FRESH_SHARE = 8  # one in so many learners may be looked at one by one; then the arrays are made anew
 Standing = Literal["lawful", "no-lawful-basis", "no-guardian-consent"]
 Ints = npt.NDArray[np.int64]
 
@@ -56,7 +57,7 @@ class Lawfulness:
                 touched.add(learner_id)
         self.version += 1
         self._fresh += len(touched)
-        if self._fresh > _FRESH_LIMIT:
+        if self._fresh * _FRESH_SHARE > len(self._learners):
             self._index()
         else:
             self._close(touched)
@@ -78,14 +79,18 @@ class Lawfulness:
         self._fresh = 0
 
     def _span(self, learner_id: int) -> tuple[int, int]:
-        """The one span in which all is well; empty for a longer story."""
-        steps = self._steps[learner_id]
-        only = steps[0]
-        if len(steps) > 1 or only.basis == "withdrawn":
-            return 0, -FOREVER
-        if only.basis == "guardian-consent":
-            return only.since, only.until
-        return max(only.since, self._of_age.get(learner_id, -FOREVER)), only.until
+        """The last stretch of time in which all is well."""
+        edges = {self._of_age.get(learner_id, -FOREVER), FOREVER}
+        for step in self._steps[learner_id]:
+            edges |= {step.since, step.until}
+        ranked = sorted(edges, reverse=True)
+        begin = end = -FOREVER
+        for until, since in pairwise(ranked):
+            if self.standing(learner_id, since) == "lawful":
+                begin, end = since, max(end, until)
+            elif end > -FOREVER:
+                break
+        return begin, end
 
     def lawful(self, learners: Ints, at: Micros) -> tuple[npt.NDArray[np.bool_], dict[int, Standing]]:
         """A mask over the batch, and why for each place that is refused."""

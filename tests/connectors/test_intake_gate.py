@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from config.taxonomy import taxonomy
 from connectors.intake.codes import CODES, REJECTIONS
+from connectors.intake.consent import FOREVER, Lawfulness, Step
 from connectors.intake.decode import decode
 from connectors.intake.gatekeeper import Gatekeeper
 from connectors.intake.payloads import payload_types
@@ -193,3 +194,44 @@ def test_nothing_of_a_valid_payload_is_lost_between_columns_and_json(
         found = {k: v for k, v in columns.items() if v is not None} | json.loads(row["payload"] or "{}")
         assert row["event_type"] == kinds[place]
         assert found == {k: v for k, v in payloads[place].items() if v is not None}
+
+
+STEPS = st.one_of(
+    st.builds(Step, st.integers(0, 30), st.just(FOREVER), st.just("withdrawn")),
+    st.builds(
+        Step,
+        st.integers(0, 30),
+        st.one_of(st.just(FOREVER), st.integers(1, 40)),
+        st.sampled_from(["consent", "contract", "guardian-consent"]),
+    ),
+)
+
+
+@given(
+    stories=st.lists(st.tuples(st.integers(1, 5), STEPS), max_size=14),
+    of_age=st.dictionaries(st.integers(1, 5), st.integers(0, 40)),
+    late=st.lists(st.tuples(st.integers(1, 5), STEPS), max_size=2),
+)
+def test_a_whole_batch_is_judged_as_each_event_by_itself(
+    stories: list[tuple[int, Step]], of_age: dict[int, int], late: list[tuple[int, Step]]
+) -> None:
+    lawful = Lawfulness()
+    lawful.change(stories)
+    lawful.grow_up(of_age)
+    lawful.change(late)
+    asked = [(learner, at) for learner in range(7) for at in range(-1, 42)]
+    learners, at = (np.array(column, np.int64) for column in zip(*asked, strict=True))
+    fine, refused = lawful.lawful(learners, at)
+    expected = [plainly_lawful(learner, moment, stories + late, of_age) for learner, moment in asked]
+    assert fine.tolist() == expected
+    assert sorted(refused) == [place for place, good in enumerate(expected) if not good]
+
+
+def plainly_lawful(learner: int, at: int, stories: list[tuple[int, Step]], of_age: dict[int, int]) -> bool:
+    said = [step for who, step in stories if who == learner and step.since <= at]
+    ended = max((step.since for step in said if step.basis == "withdrawn"), default=-1)
+    # Said again after the withdrawal; of two things said for one moment the withdrawal counts.
+    held = {
+        step.basis for step in said if step.basis != "withdrawn" and step.since > ended and at < step.until
+    }
+    return "guardian-consent" in held or (bool(held) and at >= of_age.get(learner, -1))
