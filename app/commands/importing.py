@@ -29,7 +29,12 @@ Moved = Callable[[int, int], None]
 
 @click.command(short_help="Take in events from CSV, NDJSON or Parquet files.")
 @click.argument("files", nargs=-1, required=True, type=PLACE)
-@click.option("--format", "form", type=click.Choice(["csv", "ndjson", "parquet"]), help="What the files are; by their ending without it.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "ndjson", "parquet"]),
+    help="What the files are; by their ending without it.",
+)
 @click.option("--map", "map_file", type=PLACE, help="A map.toml: which column is which field.")
 @click.option("--as", "login", help="Act for this person's organisation; see ./headway user list.")
 @click.option("--organisation", type=int, help="Number of the organisation instead of --as.")
