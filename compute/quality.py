@@ -51,7 +51,7 @@ def scores(ask: Ask, tables: Tables) -> Plan:
     rows = rows_of(ask, tables, judged(tables))
     for attached in (DIMENSION[name].attached for name in ask.by):
         rows = attached.attach(rows, tables) if attached else rows
-    values = _values(rows)
+    values = {**_values(rows), "target": ibis.literal(tables.quality.target)}
     by = list(dict.fromkeys(ask.by))
     cells = rows.group_by(by).agg(**values).order_by(by) if by else rows.agg(**values)
     cells = cells.filter(cells.score.notnull()) if by else cells
@@ -62,6 +62,7 @@ def scores(ask: Ask, tables: Tables) -> Plan:
             _EVENTS,
             _SCORE,
             *(ColumnMeaning(name, "measure", "points", "0 to 100.") for name in DIMENSIONS),
+            ColumnMeaning("target", "detail", "points", "What every source should reach."),
         ),
         source="quality_day, quality_check",
     )

@@ -6,6 +6,7 @@ from pages.admin import AdminPage
 from pages.learner import LearnerPage
 from pages.parent import ParentPage
 from pages.places import Page, Visit
+from pages.quality import QualityPage
 from pages.student import StudentPage
 from pages.teacher import TeacherPage
 
@@ -41,6 +42,7 @@ PAGES: tuple[Page, ...] = (
         ("period", "course", "class"),
         ("administrator",),
     ),
+    Page("/quality", "page.quality", "open-page:quality", QualityPage, "check", ("period",)),
 )
 
 __all__ = ["PAGES", "Page", "Visit"]
