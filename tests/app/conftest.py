@@ -104,8 +104,9 @@ async def desk_of(doorway: Doorway, hill: Hill, login: str) -> Desk:
 
 
 @pytest.fixture
-def core(hill: Hill) -> Core:
+async def core(hill: Hill) -> AsyncIterator[Core]:
     """The same school behind the API's routes."""
     core = Core(hill.settings)
     core.take(hill.door)
-    return core
+    yield core
+    await core.close()
