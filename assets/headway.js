@@ -161,7 +161,9 @@ function say(text) { const at = $("said"); if (at && text) { at.textContent = ""
 
 /* To the server */
 const waiting = []
+const turns = new Map() // table -> how the reader turned it: told again to a page that was made anew
 function tell(message) {
+  if (message.kind === "table") turns.set(message.slot, {...turns.get(message.slot), ...message})
   if (model && !away) model.send_msg(message)
   else if (message.kind !== "place") waiting.push(message)
 }
@@ -283,10 +285,24 @@ function poll(wait) {
   polling = setTimeout(async () => {
     try {
       const answer = await fetch("/health", {cache: "no-store"})
-      if (answer.ok) { location.reload(); return }
+      if (answer.ok) { hold(); location.reload(); return }
     } catch (e) { /* still away */ }
     poll(Math.min(wait * 1.5, 10000))
   }, wait)
+}
+/* Over a reload that we cause ourselves. */
+const KEPT = "headway-kept"
+function hold() {
+  try { sessionStorage.setItem(KEPT, JSON.stringify({at: location.href, turns: [...turns.values()], y: scrollY})) } catch (e) { /* private */ }
+}
+function held() {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null")
+    sessionStorage.removeItem(KEPT)
+    if (!kept || kept.at !== location.href) return
+    kept.turns.forEach((turn) => turns.set(turn.slot, turn))
+    setTimeout(() => scrollTo(0, kept.y), 500)
+  } catch (e) { /* private */ }
 }
 function back() {
   const was = away
@@ -299,8 +315,10 @@ function back() {
 }
 
 /* Called by Panel when the component is drawn: first load, and again after a reconnection. */
+let drawnBefore = false
 function stage(at) {
   model = at.model
+  if (!drawnBefore) held()
   const names = model.names
   names.forEach((name, i) => {
     const key = "s" + i
@@ -330,6 +348,8 @@ function stage(at) {
   }
   back()
   if (!same(model.state, location.search) && location.search.length > 1) tell({kind: "place", query: query()})
+  turns.forEach((turn) => tell(turn))
+  drawnBefore = true
   complete()
   return null
 }

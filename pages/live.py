@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -30,6 +31,7 @@ class Pulse:
         self._stop: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -50,20 +52,30 @@ class Pulse:
             self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
+        self._news.set()
         if self._stop is not None and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def _follow(self) -> None:
-        """Until the page shows the newest watermark; what comes meanwhile is one more round."""
+        """Until the page shows the newest watermark and its slower cards have had their round, too."""
         whole_due = False
-        while self._stop is not None and (self._seen != self._desk.watermark().number or whole_due):
-            await asyncio.sleep(TICK_S if not whole_due else self._until_whole())
+        while self._stop is not None:
+            if self._seen == self._desk.watermark().number:
+                if not whole_due:
+                    return
+                await self._news_within(self._until_whole())
+            await asyncio.sleep(TICK_S)
+            self._news.clear()
             self._seen = self._desk.watermark().number
             whole = self._until_whole() <= 0
             if whole:
                 self._whole_at = time.monotonic()
             await self._refresh(whole)
             whole_due = not whole
+
+    async def _news_within(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), seconds)
 
     def _until_whole(self) -> float:
         return max(0.0, self._whole_at + PATIENCE_S - time.monotonic())

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from panel.viewable import Viewer
 
 from models.ask import Answer, Ask
-from models.errors import HeadwayError, NotFound
+from models.errors import HeadwayError, NotFound, Unavailable
 from pages import about, filters, frame, tables
 from pages.cards import Card
 from pages.filters import Filters
@@ -31,6 +31,7 @@ from pages.stage import MOST_CARDS, Stage
 
 log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 30.0
+RETRY_S = 2.0  # between attempts while core is away
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Sheet(Viewer):
         self._running: set[asyncio.Task[None]] = set()
         self._round = 0
         self._news: dict[str, Any] = {}
+        self._missed: set[str] = set()  # cards that could not be asked for because core was away
         self._document: Any = None
 
     def __panel__(self) -> Any:
@@ -160,6 +162,9 @@ class Sheet(Viewer):
             await self.prepare()
         except HeadwayError as error:
             self._apply({slot.name: frame.problem(self.visit.speech, error) for slot in self.slots})
+            if isinstance(error, Unavailable):
+                await asyncio.sleep(RETRY_S)
+                self._run(self._first())
             return
         self.filters = filters.checked(self.filters, self.offered)
         self._pulse.start()
@@ -184,6 +189,8 @@ class Sheet(Viewer):
             async with asyncio.timeout(LONGEST_WAIT_S):
                 card = await cast(Fill, getattr(self, slot.name))(asking)
         except HeadwayError as error:
+            if isinstance(error, Unavailable):
+                self._miss(slot)
             return frame.problem(self.visit.speech, error)
         except TimeoutError:
             return frame.slow(self.visit.speech)
@@ -191,6 +198,18 @@ class Sheet(Viewer):
             log.exception("card %s of %s failed", slot.name, self.visit.page.path)
             return frame.broken(self.visit.speech)
         return replace(card, answers=card.answers or tuple(asking.answers)) if card else None
+
+    def _miss(self, slot: Slot) -> None:
+        is_first = not self._missed
+        self._missed.add(slot.name)
+        if is_first:
+            self._run(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """The cards fill themselves when the data is back, whether or not it moved meanwhile."""
+        await asyncio.sleep(RETRY_S)
+        missed, self._missed = self._missed, set()
+        await self._again([slot for slot in self.slots if slot.name in missed])
 
     async def answers_of(self, slot: str) -> tuple[Answer, ...]:
         """A card's answers without its page: for its file."""

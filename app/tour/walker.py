@@ -104,6 +104,12 @@ class Walker:
             await context.close()
         return self._sessions[login]
 
+    async def sign_out(self, login: str) -> None:
+        """Ends the session that open pages of this person have."""
+        async with self.context(login) as context:
+            await context.request.post(self.address + "/sign-out", headers={"Origin": self.address})
+        del self._sessions[login]
+
     @asynccontextmanager
     async def context(
         self, login: str = "", size: Size = DESKTOP, theme: str = "light", **more: Any
