@@ -168,7 +168,10 @@ def runs(pieces: ir.Table) -> ir.Table:
     reach = pieces.ended_at.max().over(ibis.window(preceding=(None, 1), **one_session))
     opens = reach.isnull() | (pieces.started_at > reach + ibis.interval(seconds=IDLE_S))
     marked = pieces.mutate(opens=_one(opens))
-    run = marked.opens.sum().over(ibis.window(preceding=None, following=0, **one_session))
+    # Of pieces that start at one moment, the one that opens a session comes first here too: the two
+    # windows may order equals differently, and the others would fall to the session before.
+    opening_first = {**one_session, "order_by": [marked.started_at, ibis.desc(marked.opens)]}
+    run = marked.opens.sum().over(ibis.window(preceding=None, following=0, **opening_first))
     numbered = marked.mutate(run=run)
     joined = numbered.group_by("organisation_id", "learner_id", "session_id", "run").agg(
         started_at=numbered.started_at.min(),

@@ -17,7 +17,7 @@ from connectors.metadata import Consent
 from connectors.warehouse import Warehouse, open_warehouse
 from connectors.warehouse.deadletters import DeadLetters, LetterFilter
 from models.errors import HeadwayError, TooMany, Unavailable
-from models.tables import LEARNER_COURSE_DAY
+from models.tables import LEARNER_COURSE_DAY, SESSIONS
 from tests.connectors.intake_school import NOON, Door, FixedSchools, body, pseudonym, sent, small
 
 MINUTE = timedelta(minutes=1)
@@ -91,6 +91,22 @@ def test_a_late_event_changes_its_own_day(door: Door) -> None:
     sums = days.group_by("day").agg(lessons=days.lessons_completed.sum(), s=days.learning_s.sum())
     rows = {row["day"]: (row["lessons"], row["s"]) for row in door.warehouse.fetch(sums).to_pylist()}
     assert rows == {date(2026, 3, 4): (1, 60.0), date(2025, 12, 4): (1, 60.0)}
+
+
+def test_events_of_one_moment_belong_to_one_session_however_they_are_counted(door: Door) -> None:
+    moments = [NOON, NOON + 60 * MINUTE, NOON + 61 * MINUTE, NOON + 300 * MINUTE]
+    for at in reversed(moments):
+        door.send(*(sent("page_view", at, payload={"path": "/"}) for _ in range(40)))
+    sessions = SESSIONS.unbound
+    expected = [(NOON, 40), (NOON + 60 * MINUTE, 80), (NOON + 300 * MINUTE, 40)]
+
+    def counted() -> list[tuple[object, object]]:
+        rows = door.warehouse.fetch(sessions.order_by("started_at")).to_pylist()
+        return [(row["started_at"], row["events"]) for row in rows]
+
+    assert counted() == expected
+    door.warehouse.rebuild()
+    assert counted() == expected
 
 
 def test_many_senders_at_once_each_get_their_own_answer(door: Door) -> None:
