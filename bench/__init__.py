@@ -7,6 +7,6 @@ BENCHES = {
     "ingest": ("bench.ingest", "Events over HTTP at a steady rate, beside bare decode, Arrow and insert."),
     "fuzz": ("bench.fuzz", "Hostile bodies against decoder and gate, for ten minutes."),
     "generate": ("bench.generate", "How fast the demo school is made."),
-    "live": ("bench.live", "What the live stream costs per event and per listener."),
+    "stream": ("bench.stream", "What the live stream costs per event and per listener."),
     "start": ("bench.start", "From a fresh clone to a page that answers, and the second start."),
 }

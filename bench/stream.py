@@ -79,7 +79,7 @@ def measured(events: int, learners: int, seconds: int, listeners: int) -> Report
         "peak_mib": peak_mib(),
     }
     notes = (f"{events:,} events a second of {learners:,} learners for {seconds} s; {listeners} teachers.",)
-    return report("live", figures, {"group_us_per_event": floor / (events * seconds) * 1e6}, notes)
+    return report("stream", figures, {"group_us_per_event": floor / (events * seconds) * 1e6}, notes)
 
 
 def _folded(
@@ -111,7 +111,7 @@ def _teacher(number: int, learners: int) -> Reach:
 
 
 def main(options: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="./headway bench live", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./headway bench stream", description=__doc__)
     parser.add_argument("--events", type=int, default=10_000, help="a second")
     parser.add_argument("--learners", type=int, default=20_000)
     parser.add_argument("--seconds", type=int, default=20)
