@@ -10,7 +10,9 @@ from types import TracebackType
 from config.roles import Roles, read_roles
 from config.settings import Settings
 from connectors.metadata.audit import Audit, AuditEntry, AuditReport, AuditRow
+from connectors.metadata.board import Board
 from connectors.metadata.consents import Consent, Consents
+from connectors.metadata.interventions import Intervention, Interventions
 from connectors.metadata.keys import Keys, now
 from connectors.metadata.migrating import migrate
 from connectors.metadata.organisations import Organisation, Organisations, Pseudonyms
@@ -29,6 +31,7 @@ __all__ = [
     "AuditReport",
     "AuditRow",
     "Consent",
+    "Intervention",
     "LockRules",
     "Metadata",
     "NewPerson",
@@ -70,7 +73,9 @@ class Metadata:
         self.passwords = Passwords(store, keys, self.people, hasher, lock_rules, clock)
         self.audit = Audit(store, keys, audit_head, clock)
         self.consents = Consents(store)
+        self.interventions = Interventions(store, keys, clock)
         self.settings = SavedSettings(store, clock)
+        self.board = Board(store, keys, self.settings)
         self._scopes = Scopes(store, self.people, self.relations, roles)
 
     def migrate(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, select, update
 
+from connectors.metadata.interventions import drop_indexed
 from connectors.metadata.keys import micros, now
 from connectors.metadata.schema import MEMBERSHIPS, PEOPLE, PERSON_KEYS, RELATIONS, SESSIONS, SETTINGS, TOKENS
 from connectors.metadata.store import Store
@@ -24,11 +25,12 @@ def forget(store: Store, person_id: str) -> None:
 
 
 def _forget_links(connection: Connection, person_id: str) -> None:
-    """Guardians' links to the learner whom this person was: they tell of the person too."""
+    """Guardians' links to the learner whom this person was, and what was done for the learner."""
     mine = select(RELATIONS.c.organisation_id, RELATIONS.c.object_index).where(
         RELATIONS.c.person_id == person_id, RELATIONS.c.kind == "is"
     )
     for organisation_id, index in connection.execute(mine).all():
+        drop_indexed(connection, organisation_id, bytes(index))
         connection.execute(
             delete(RELATIONS).where(
                 RELATIONS.c.organisation_id == organisation_id,

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
-from connectors.metadata.schema import MARKS, PERSON_KEYS
+from connectors.metadata.schema import MARKS, SCHEMA
 from models.errors import BadSettings, Unavailable
 
 AWAY = "The metadata database cannot be reached. Run ./headway doctor to see why."
@@ -103,7 +103,9 @@ class Store:
                         "Deleted, but still in the database's log: a long read holds it. Try again."
                     )
             else:
-                connection.exec_driver_sql(f"VACUUM FULL {PERSON_KEYS.name}")
+                for table in SCHEMA.tables.values():
+                    if "wrapped" in table.c:  # a table of keys
+                        connection.exec_driver_sql(f"VACUUM FULL {table.name}")
 
     def close(self) -> None:
         if self._quick is not None:
