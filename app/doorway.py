@@ -30,12 +30,12 @@ class Doorway(Protocol):
         """The desk of the session behind the secret; every call on it looks the session up anew."""
         ...
 
-    async def sign_in(self, login: str, password: str, address: str) -> str:
-        """A new session's secret. Raises NotSignedIn (wrong) or TooMany (locked out)."""
+    async def sign_in(self, login: str, password: str, address: str, was: str = "") -> str:
+        """A new session's secret; the one behind `was` ends. Raises NotSignedIn, or TooMany (locked out)."""
         ...
 
-    async def become(self, login: str) -> str:
-        """Demo mode only: a new session's secret without a password."""
+    async def become(self, login: str, was: str = "") -> str:
+        """Demo mode only: a new session's secret without a password; the one behind `was` ends."""
         ...
 
     async def sign_out(self, secret: str) -> None: ...

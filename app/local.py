@@ -21,11 +21,11 @@ class LocalDoorway:
         viewer = await self._door.light(self._door.metadata.sessions.viewer, secret)
         return None if viewer is None else LocalDesk(self._door, viewer, secret)
 
-    async def sign_in(self, login: str, password: str, address: str) -> str:
-        return await self._door.light(self._sign_in.sign_in, login, password, address)
+    async def sign_in(self, login: str, password: str, address: str, was: str = "") -> str:
+        return await self._door.light(self._sign_in.sign_in, login, password, address, was)
 
-    async def become(self, login: str) -> str:
-        return await self._door.light(self._sign_in.sign_in_as, login)
+    async def become(self, login: str, was: str = "") -> str:
+        return await self._door.light(self._sign_in.sign_in_as, login, "", was)
 
     async def sign_out(self, secret: str) -> None:
         await self._door.light(self._sign_in.sign_out, secret)

@@ -68,12 +68,12 @@ class Line:
     async def personas(self) -> list[Persona]:
         return msgspec.convert(await self.result("personas"), list[Persona])
 
-    async def sign_in(self, login: str, password: str, address: str) -> str:
-        fields = {"login": login, "password": password, "address": address}
+    async def sign_in(self, login: str, password: str, address: str, was: str = "") -> str:
+        fields = {"login": login, "password": password, "address": address, "was": was}
         return str(await self.result("sign-in", fields=fields))
 
-    async def become(self, login: str) -> str:
-        return str(await self.result("become", fields={"login": login}))
+    async def become(self, login: str, was: str = "") -> str:
+        return str(await self.result("become", fields={"login": login, "was": was}))
 
     async def sign_out(self, secret: str) -> None:
         await self.result("sign-out", secret=secret)

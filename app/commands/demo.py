@@ -11,7 +11,7 @@ import click
 
 from app.commands.options import PLACE
 from app.commands.serve import address, say, start
-from app.roles import alone_in, environment, refuse_taken_ports
+from app.parts import alone_in, environment, refuse_taken_ports
 from config.settings import Settings, read_settings
 from models.errors import HeadwayError
 

@@ -45,7 +45,7 @@ def generate(
 
     What is planted in them, for tests to find, stands in truth.json beside the data.
     """
-    from app.roles import alone_in
+    from app.parts import alone_in
     from config.settings import read_settings
     from connectors.demo import Size
 

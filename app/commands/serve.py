@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from app.commands.options import PLACE
-from app.roles import Supervisor, alone_in, day, parts, refuse_taken_ports
+from app.parts import alone_in, day, parts, refuse_taken_ports
+from app.supervisor import Supervisor
 from config.settings import Settings, read_settings
 
 

@@ -126,13 +126,15 @@ class SignIn(Door):
             self.redirect(local(self.get_body_argument("next", "/")), status=303)
 
     async def _secret(self) -> str:
+        # The session that this browser held ends: nobody who knows the old secret comes along.
+        was = secret_of(self.request)
         if self.demo and (login := self.get_body_argument("persona", "")):
-            return await self.entry.doorway.become(login)
+            return await self.entry.doorway.become(login, was)
         login, password = (
             self.get_body_argument("login", ""),
             self.get_body_argument("password", "", strip=False),
         )
-        return await self.entry.doorway.sign_in(login, password, self.request.remote_ip or "")
+        return await self.entry.doorway.sign_in(login, password, self.request.remote_ip or "", was)
 
     async def _show(self, note: str) -> None:
         speech = speech_of(self)

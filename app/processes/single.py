@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import click
 
 from app.core import Core
+from app.parts import Part
 from app.processes.core import serve_core
 from app.processes.ui import serve_pages
-from app.roles import Part, beside
+from app.supervisor import beside
 from config.settings import Settings
 
 

@@ -141,6 +141,20 @@ async def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_cannot_use
         assert morsel["samesite"] == "Lax"
 
 
+async def test_signing_in_again_ends_the_session_that_the_browser_held(mount: Mounted) -> None:
+    metadata, person = mount.school.door.metadata, mount.school.people["p9"]
+    metadata.people.set_password(person, "correct horse battery")
+    held = metadata.sessions.open(person)
+    answer = await mount.post("/sign-in", held, login="p9", password="wrong")
+    assert answer.code == 401
+    assert (await mount.get("/student", held)).code == 200
+    answer = await mount.post("/sign-in", held, login="p9", password="correct horse battery")
+    mine = SimpleCookie(answer.headers["Set-Cookie"])[COOKIE].value
+    assert mine != held
+    assert (await mount.get("/student", held)).code == 302
+    assert (await mount.get("/student", mine)).code == 200
+
+
 @pytest.mark.parametrize(
     "wish", ["//evil.example/x", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "x"]
 )
@@ -192,6 +206,6 @@ class _Opens:
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
-    async def sign_in(self, login: str, password: str, address: str) -> str:
+    async def sign_in(self, login: str, password: str, address: str, was: str = "") -> str:
         assert (login, password) == ("p8", "right")
         return self._school.door.metadata.sessions.open(self._school.people["p8"])
