@@ -9,8 +9,12 @@ from typing import Any
 
 import msgspec
 
+from app.interventions import intervene, intervention_step, undo_intervention_step
 from app.looks import Caller
-from models.errors import BadQuestion, TooLarge
+from app.recommending import judge_insight, recommendation
+from app.school_settings import SCHOOL_SETTINGS
+from connectors.metadata.board import NICKNAME
+from models.errors import BadQuestion, NotFound, TooLarge, unknown
 
 MOST_SETTINGS = 200
 LONGEST_SETTING = 64 << 10
@@ -30,11 +34,34 @@ def save_setting(caller: Caller, name: str, value: Any = None) -> None:
         raise BadQuestion("A setting's name has lower-case letters, digits, '.', ':', '_' and '-'.")
     if len(msgspec.json.encode(value)) > LONGEST_SETTING:
         raise TooLarge(f"A setting takes at most {LONGEST_SETTING >> 10} KiB.")
+    if name == NICKNAME:
+        raise BadQuestion("A nickname is chosen with 'join_board'.")
     saved = caller.door.metadata.settings
     owner = caller.viewer.person_id
     if value is not None and name not in (known := saved.all(owner)) and len(known) >= MOST_SETTINGS:
         raise BadQuestion(f"You have {MOST_SETTINGS} settings already; take one away first.")
     saved.put(owner, name, value)
+
+
+def join_board(caller: Caller, nickname: str) -> None:
+    """From the next answer on."""
+    if caller.scope.rows != "own":
+        raise NotFound
+    caller.door.metadata.board.join(caller.viewer.organisation_id, caller.viewer.person_id, nickname)
+
+
+def leave_board(caller: Caller) -> str | None:
+    """Tells the nickname that was left, so that it can be undone."""
+    return caller.door.metadata.board.leave(caller.viewer.person_id)
+
+
+def set_school_setting(caller: Caller, name: str, value: bool) -> None:
+    if name not in SCHOOL_SETTINGS:
+        raise unknown("school setting", name, SCHOOL_SETTINGS)
+    if not isinstance(value, bool):
+        raise BadQuestion(f"'{name}' is true or false.")
+    saved = caller.door.metadata.settings
+    saved.put(saved.organisation(caller.viewer.organisation_id), name, value)
 
 
 def sign_out(caller: Caller) -> None:
@@ -44,5 +71,19 @@ def sign_out(caller: Caller) -> None:
 
 DEEDS: dict[str, Deed] = {
     "save_setting": Deed("Save or take away a setting of one's own.", save_setting, "own-preferences"),
+    "join_board": Deed("Take part in the leaderboard, under a nickname.", join_board, "own-preferences"),
+    "leave_board": Deed("Take part in the leaderboard no more.", leave_board, "own-preferences"),
+    "set_school_setting": Deed(
+        "Turn something on or off for the school.", set_school_setting, "manage-settings"
+    ),
+    "intervene": Deed("Begin something for a learner of one's classes.", intervene, "intervene"),
+    "intervention_step": Deed(
+        "Add a note, whose task it is, when to look again, or what came of it.",
+        intervention_step,
+        "intervene",
+    ),
+    "undo_intervention_step": Deed("Take back one's own step.", undo_intervention_step, "intervene"),
+    "recommendation": Deed("Say what became of a recommendation.", recommendation, "own-data"),
+    "judge_insight": Deed("Say whether a finding was useful.", judge_insight, "own-preferences"),
     "sign_out": Deed("End the own session, everywhere it is open.", sign_out, ""),
 }

@@ -61,9 +61,12 @@ class LocalDesk:
     async def _ask(self, ask: Ask) -> Answer:
         caller = await self.door.light(self._caller)
         question = _question(ask.question, caller.viewer)
-        ask = canonical(ask, caller.scope)
-        answer = await self.door.answer(question, ask, caller.scope)
-        told = disclosure(question, ask, caller.scope, answer)
+        scope = caller.scope
+        if question.name == "leaderboard":
+            scope = await self.door.heavy(self.door.with_joined, scope)
+        ask = canonical(ask, scope)
+        answer = await self.door.answer(question, ask, scope)
+        told = disclosure(question, ask, scope, answer)
         await self.door.light(self.door.note, caller.viewer, f"read {question.name}", told, ask.purpose)
         return answer
 

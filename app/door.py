@@ -7,6 +7,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,11 +19,13 @@ from app.metrics import Metrics
 from app.shelf import Flights, Shelf
 from app.telling import Telling
 from compute.disclosure import cells, protect
+from compute.leaderboard import classmates
 from compute.plan import Plan, is_help
 from compute.questions import Question
 from compute.scoping import Tables
 from config.quality import quality_rules
 from config.settings import Settings
+from connectors.intake.submission import Submission
 from connectors.metadata import AuditEntry, Metadata
 from connectors.warehouse import Warehouse
 from models.ask import Answer, Ask, Watermark
@@ -30,6 +33,7 @@ from models.errors import TooMany
 from models.scope import Scope, Viewer
 
 T = TypeVar("T")
+CLASSMATES = Question("classmates", "For the desk alone.", "", "near", "learners", classmates)
 MOST_WAITING = 500  # questions in the queue before more are refused
 MOST_PLANS = 2000
 THREADS = 4
@@ -51,6 +55,7 @@ class Door:
         self.metrics = metrics
         self.shelf = Shelf(settings.cache_mib << 20)
         self.telling = Telling()
+        self.way_in: Callable[[Submission], None] | None = None  # what is done here is an event like any
         self._flights = Flights()
         self._plans: OrderedDict[tuple[Ask, Scope], Plan] = OrderedDict()
         self._zones: dict[int, ZoneInfo] = {}
@@ -139,6 +144,17 @@ class Door:
             while len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)
         return plan
+
+    # Leaderboards
+
+    def with_joined(self, scope: Scope) -> Scope:
+        """With the classmates who take part, as it is now: whoever leaves is gone from the next answer."""
+        board = self.metadata.board
+        if scope.rows != "own" or not board.is_on(scope.organisation_id):
+            return scope
+        mates = self._joined(self._plan(CLASSMATES, Ask(question=CLASSMATES.name), scope))
+        learners = mates["learner_id"].to_pylist()
+        return replace(scope, joined=board.among(scope.organisation_id, learners))
 
     # Names
 

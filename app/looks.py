@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.interventions import colleagues, interventions
+from app.school_settings import SCHOOL_SETTINGS
 from compute.dimensions import DIMENSION
 from compute.measures import MEASURES
 from compute.measures.measure import Measure
@@ -129,9 +131,30 @@ def settings(caller: Caller) -> Row:
     return dict(caller.door.metadata.settings.all(caller.viewer.person_id))
 
 
+def board(caller: Caller) -> Row:
+    """Is there a leaderboard at the own school, does the asker take part, and which nicknames are free."""
+    held, viewer = caller.door.metadata.board, caller.viewer
+    if caller.scope.rows != "own" or not held.is_on(viewer.organisation_id):
+        return {"on": False, "nickname": None, "offers": []}
+    nickname = held.nickname(viewer.person_id)
+    offers = [] if nickname else held.offers(viewer.organisation_id)
+    return {"on": True, "nickname": nickname, "offers": offers}
+
+
+def school_settings(caller: Caller) -> Row:
+    """What the school decided for all its people."""
+    saved = caller.door.metadata.settings
+    found = saved.all(saved.organisation(caller.viewer.organisation_id))
+    return {name: found.get(name, False) for name in SCHOOL_SETTINGS}
+
+
 LOOKS: dict[str, Look] = {
     "me": Look("Oneself: name, role, school, children.", me),
     "catalogue": Look("Measures and dimensions that the asker may use.", catalogue, "ask-measures"),
     "relations": Look("Classes, courses and children that the asker may narrow a question to.", relations),
+    "board": Look("Whether one can take part in a leaderboard, and does.", board, "own-preferences"),
+    "school_settings": Look("What the school decided for all.", school_settings, "manage-settings"),
+    "interventions": Look("What was done for the asker's learners.", interventions, "intervene"),
+    "colleagues": Look("Who else teaches the asker's classes.", colleagues, "intervene"),
     "settings": Look("What the asker saved for themselves.", settings, "own-preferences"),
 }

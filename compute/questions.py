@@ -11,6 +11,12 @@ import ibis.expr.types as ir
 
 from compute import assembly, checks, planner, quality, quality_anomalies, quality_rows
 from compute.courses import courses
+from compute.learners.anomalies import learner_anomalies
+from compute.learners.observing import learner_habits
+from compute.learners.over_time import learner_periods, learner_trends
+from compute.learners.profile import learner_profile
+from compute.learners.skills import learner_skills
+from compute.leaderboard import leaderboard
 from compute.measures import measure
 from compute.plan import Plan
 from compute.schooldays import school_days
@@ -108,6 +114,62 @@ QUESTIONS: tuple[Question, ...] = (
         "live",
         "learners",
         learner_now,
+    ),
+    Question(
+        "leaderboard",
+        "This week's finished lessons of those classmates who take part, by nickname.",
+        "ask-learners",
+        "near",
+        "aggregate",
+        leaderboard,
+    ),
+    Question(
+        "learner_periods",
+        "Each learner by day, week, month, quarter or year: work, minutes, scores, engagement.",
+        "ask-learners",
+        "near",
+        "learners",
+        learner_periods,
+    ),
+    Question(
+        "learner_trends",
+        "Where each learner's accuracy, scores, velocity, minutes and engagement are going, and how sure.",
+        "ask-learners",
+        "near",
+        "learners",
+        learner_trends,
+    ),
+    Question(
+        "learner_profile",
+        "Half a year of each learner in one row: regularity, preferred times, strengths, weaknesses.",
+        "ask-learners",
+        "near",
+        "learners",
+        learner_profile,
+    ),
+    Question(
+        "learner_skills",
+        "How far each learner has come in each skill.",
+        "ask-learners",
+        "near",
+        "learners",
+        learner_skills,
+    ),
+    Question(
+        "learner_habits",
+        "How each learner learns, as far as it was observed, with the rows that show it.",
+        "ask-learners",
+        "near",
+        "learners",
+        learner_habits,
+    ),
+    Question(
+        "learner_anomalies",
+        "What was unusual for a learner, against the learner's own past.",
+        "ask-learners",
+        "near",
+        "learners",
+        learner_anomalies,
     ),
     Question(
         "school_days",

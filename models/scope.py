@@ -27,6 +27,8 @@ class Scope:
     sponsor_id: str | None = None  # sponsored: learners this company pays for
     sees_rows: bool = False  # may the asker see the rows behind an aggregate?
     sees_names: bool = False  # may the asker see who a learner is?
+    # own, for the leaderboard alone: classmates who take part, with the nickname each chose
+    joined: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

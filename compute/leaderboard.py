@@ -1,0 +1,88 @@
+"""`leaderboard`: this week's finished lessons of those classmates who chose to be seen, by nickname.
+
+Who is asked about is in the scope: the desk puts those who take part there, and nobody else can enter.
+Only who takes part sees it; it is shown from ten on; and nobody reads who stands far down.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from compute import checks
+from compute.dimensions import first_day
+from compute.plan import Plan
+from compute.scoping import Tables
+from models.ask import Ask, ColumnMeaning
+from models.errors import BadQuestion
+from models.scope import SMALLEST_GROUP
+
+SHOWN = 5  # places that everybody who takes part can read; below them each reads the own one alone
+MOST = 10  # rows, where many share a place
+SCHEMA = pa.schema(
+    [("place", pa.int64()), ("nickname", pa.string()), ("lessons", pa.int64()), ("mine", pa.bool_())]
+)
+_COLUMNS = (
+    ColumnMeaning("place", "detail", "", "1 is the most lessons; equal numbers share a place."),
+    ColumnMeaning("nickname", "dimension", "", "The name that the learner chose to be seen under."),
+    ColumnMeaning("lessons", "measure", "lessons", "Lessons finished since Monday, each counted once."),
+    ColumnMeaning("mine", "detail", "", "Is it the asker's own place?"),
+)
+
+
+def leaderboard(ask: Ask, tables: Tables) -> Plan:
+    """In the classes the learner is in today, and in their courses alone, so that all can do the same."""
+    checks.check_options(ask, ())
+    if tables.scope.rows != "own":
+        raise BadQuestion("'leaderboard' is for the learners who take part in it. Nobody else sees one.")
+    if ask.by or ask.where or ask.measures or ask.since or ask.until or ask.limit:
+        raise BadQuestion("'leaderboard' takes nothing: it is this week, in the learner's own classes.")
+    return Plan(
+        parts=(_finished(Tables(tables.scope, "peers")),),
+        columns=_COLUMNS,
+        source="events",
+        join=functools.partial(_join, joined=dict(tables.scope.joined), own=frozenset(tables.scope.learners)),
+    )
+
+
+def classmates(ask: Ask, tables: Tables) -> Plan:
+    """Who might be in it. For the desk alone, which looks up which of them take part."""
+    members = Tables(tables.scope, "peers")["class_member"]
+    return Plan((members.select("learner_id").distinct(),), (), "class_member")
+
+
+def _finished(tables: Tables) -> ir.Table:
+    """learner_id, lessons: of the whole class; most of its rows are dropped right after."""
+    events, on = tables["events"], tables.scope.on
+    week = events.filter(
+        events.day >= ibis.literal(first_day("week", on)),
+        events.day <= ibis.literal(on),
+        events.event_type == "lesson_complete",
+    )
+    return week.group_by("learner_id").agg(lessons=week.lesson_id.nunique())
+
+
+def _join(found: tuple[pa.Table, ...], joined: Mapping[int, str], own: frozenset[int]) -> pa.Table:
+    if len(joined) < SMALLEST_GROUP or not own & joined.keys():
+        return SCHEMA.empty_table()
+    counted = {row["learner_id"]: row["lessons"] for row in found[0].to_pylist()}
+    counts = {learner: counted.get(learner, 0) for learner in joined}
+    ranked = sorted(counts, key=lambda learner: (-counts[learner], joined[learner]))
+    rows: list[dict[str, object]] = []
+    for learner in ranked:
+        place = 1 + sum(count > counts[learner] for count in counts.values())
+        is_far_up = place <= SHOWN and counts[learner] and len(rows) < MOST
+        if learner in own or is_far_up:
+            rows.append(
+                {
+                    "place": place,
+                    "nickname": joined[learner],
+                    "lessons": counts[learner],
+                    "mine": learner in own,
+                }
+            )
+    return pa.Table.from_pylist(rows, SCHEMA)
