@@ -96,6 +96,7 @@ class Core:
         self._writer = open_writer(
             door.warehouse, door.metadata, self.settings, self.metrics, self._live.publish
         )
+        door.way_in = self._writer.put
         self._door = door
         self._doorway = LocalDoorway(door)
         self.why_not = None

@@ -115,6 +115,24 @@ class Relations:
                 )
             ]
 
+    def teachers_of(self, organisation_id: int, classes: Sequence[str], on: date) -> list[str]:
+        """Persons who teach any of these classes on that day."""
+        indexes = [self._keys.object_index(organisation_id, class_id) for class_id in classes]
+        until = RELATIONS.c.valid_until
+        query = select(RELATIONS.c.person_id).where(
+            RELATIONS.c.organisation_id == organisation_id,
+            RELATIONS.c.kind == "teaches",
+            RELATIONS.c.valid_from <= on,
+            or_(until.is_(None), until > on),
+        )
+        with self._store.read() as connection:
+            found = {
+                str(person)
+                for some in chunks(indexes)
+                for person in connection.execute(query.where(RELATIONS.c.object_index.in_(some))).scalars()
+            }
+        return sorted(found)
+
     def _relation(self, row: Any) -> Relation:
         key = self._keys.unwrap(bytes(row.wrapped), row.person_id.encode())
         plain = unseal(key, bytes(row.sealed), _about(row.person_id, row.kind)).decode()
