@@ -12,6 +12,7 @@ from pages.me import Offered
 from pages.speech import Speech
 
 PERIODS = ("week", "last-week", "month", "28d", "90d", "year")
+FRAMES = ("day", "week", "month", "quarter", "year")  # how long each step of a development is
 LONGEST_DAYS = 3 * 366
 
 
@@ -27,6 +28,7 @@ class Filters:
     class_: str | None = None
     child: str | None = None
     marks: Mapping[str, str] = field(default_factory=dict)  # what was clicked: dimension -> value
+    frame: str = "week"
     problems: tuple[str, ...] = ()  # keys of texts: what in the URL could not be understood
 
     @property
@@ -64,6 +66,7 @@ class Filters:
             "course": self.course,
             "class": self.class_,
             "child": self.child,
+            "frame": self.frame if self.frame != "week" else None,
             **dict(self.marks),
             **changes,
         }
@@ -108,6 +111,10 @@ def read_filters(
     if not timedelta(0) < until - since <= timedelta(days=LONGEST_DAYS):
         problems.append("filter.wrong_span")
         period, (since, until) = default, span_of(default, today, speech.first_weekday)
+    frame = query.get("frame", "week")
+    if frame not in FRAMES:
+        problems.append("filter.unknown_period")
+        frame = "week"
     child = query.get("child") or None
     if child and not _is_id(child):
         problems.append("filter.unknown_choice")
@@ -121,6 +128,7 @@ def read_filters(
         class_=query.get("class") or None,
         child=child,
         marks={name: query[name] for name in marks if query.get(name)},
+        frame=frame,
         problems=tuple(problems),
     )
 

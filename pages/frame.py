@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from models.errors import HeadwayError, NotSignedIn, Unavailable
 from pages.cards import Card, join
-from pages.filters import PERIODS
+from pages.filters import FRAMES, PERIODS
 from pages.me import Choice
 from pages.speech import Speech
 
@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 def card(sheet: Sheet, slot: Slot, shown: Card | None) -> Markup:
     if shown is None:
         return Markup("")
+    return inside(slot.name, shown) + (Markup("") if shown.empty else _more(sheet, slot, shown))
+
+
+def inside(name: str, shown: Card) -> Markup:
+    """A card without what leads on from it."""
     head = Markup("")
     if shown.title:
-        head = Markup('<h2 id="t-{}">{}</h2>').format(slot.name, shown.title)
+        head = Markup('<h2 id="t-{}">{}</h2>').format(name, shown.title)
     if shown.sub:
         head += Markup('<p class="sub">{}</p>').format(shown.sub)
     if shown.empty:
         return head + Markup('<p class="empty">{}</p>').format(shown.empty)
-    return head + shown.body + _drawing(shown) + shown.after + _more(sheet, slot, shown)
+    return head + shown.body + _drawing(shown) + shown.after
 
 
 def _drawing(shown: Card) -> Markup:
@@ -121,6 +126,11 @@ def _period(sheet: Sheet) -> Markup:
     return _select("period", sheet.say("filter.period"), options, sheet.filters.period)
 
 
+def _frame(sheet: Sheet) -> Markup:
+    options = [Choice(frame, sheet.say(f"filter.by_{frame}")) for frame in FRAMES]
+    return _select("frame", sheet.say("filter.frame"), options, sheet.filters.frame)
+
+
 def _course(sheet: Sheet) -> Markup:
     every = Choice("", sheet.say("filter.every_course"))
     return _select(
@@ -140,7 +150,7 @@ def _child(sheet: Sheet) -> Markup:
     return _select("child", sheet.say("filter.child"), children, sheet.filters.child or children[0].value)
 
 
-_BAR = {"period": _period, "course": _course, "class": _class, "child": _child}
+_BAR = {"period": _period, "frame": _frame, "course": _course, "class": _class, "child": _child}
 
 
 def _mark(sheet: Sheet, name: str, value: str) -> Markup:
