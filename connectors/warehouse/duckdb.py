@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from typing import Literal
 
@@ -34,6 +34,7 @@ from connectors.warehouse.duckdb_parts import (
 )
 from connectors.warehouse.failures import duckdb_failures, opened_for_reading, too_slow
 from connectors.warehouse.migrations import READ_VERSION, VERSION_TABLE, missing, recorded
+from connectors.warehouse.recent import Recent
 from connectors.warehouse.schema import quoted
 from connectors.warehouse.sql import (
     Compiler,
@@ -45,6 +46,7 @@ from connectors.warehouse.sql import (
     same_key,
 )
 from models.ask import Watermark
+from models.holes import Query
 from models.rollup import BATCH, RECENT, Rollups
 from models.tables import EVENTS, TABLE
 
@@ -69,8 +71,7 @@ class DuckDBWarehouse:
         self._compiler = Compiler("duckdb")
         self._folding = threading.Lock()  # always taken before _writing
         self._writing = threading.Lock()
-        self._counting = threading.Lock()
-        self._recent: int | None = None
+        self._recent = Recent()
         self._mark: Watermark | None = None
         with duckdb_failures(address):
             self._root = duckdb.connect(address, config=configuration(address, memory_mib, threads))
@@ -86,13 +87,18 @@ class DuckDBWarehouse:
                     writer.execute(statement)
                 writer.execute(recorded(number, migration))
 
-    def fetch(self, expr: ir.Expr, *, limit_s: float | None = None) -> pa.Table:
-        statement = self._compiler.statement(expr)
-        if statement.reads_sessions and self._rollups and self._recent_rows():
+    def fetch(self, expr: ir.Expr | Query, *, limit_s: float | None = None) -> pa.Table:
+        statement, values = self._compiler.statement(expr)
+        if statement.reads_sessions and self._rollups and not self._recent.is_empty:
             self.fold()
         with self._reader(limit_s) as cursor:
-            text = self._with_recent(statement)
-            return fitted(cursor.execute(text).to_arrow_table(), statement.schema)
+            while True:
+                moment, empty = self._recent.moment()
+                text = statement.text if empty else self._with_recent(statement)
+                found = cursor.execute(text).to_arrow_table()
+                # Events that came after the look are in none of the tables that were read without them.
+                if not empty or moment == self._recent.moment()[0]:
+                    return fitted(found, statement.schema)
 
     def append(
         self,
@@ -107,7 +113,7 @@ class DuckDBWarehouse:
             with self._folding:
                 return self._append(events, offsets or {}, also or {}, ids_are_new, statements)
         appended = self._append(events, offsets or {}, also or {}, ids_are_new, None)
-        if self._recent_rows() > _MOST_RECENT:
+        if self._recent.waiting > _MOST_RECENT:
             self.fold()
         return appended
 
@@ -119,7 +125,8 @@ class DuckDBWarehouse:
         ids_are_new: bool,
         statements: RollupStatements | None,
     ) -> Appended:
-        with self._writing, self._transaction(self._writer) as writer:
+        arriving = nullcontext() if statements else self._recent.arriving()
+        with self._writing, arriving, self._transaction(self._writer) as writer:
             new = all_new(len(events)) if ids_are_new else self._new(writer, events)
             fresh = events if ids_are_new else events.filter(new)
             self._insert(writer, "events", fresh.select(EVENTS.names()))
@@ -136,7 +143,7 @@ class DuckDBWarehouse:
             mark = mark_of(writer.execute(_MOVE_WATERMARK))
             writer.unregister("incoming")
         self._mark = mark
-        self._count_recent(0 if statements else len(fresh))
+        self._recent.waiting += 0 if statements else len(fresh)
         return Appended(mark, new)
 
     def event_ids(self, day: date) -> pa.Table:
@@ -166,11 +173,12 @@ class DuckDBWarehouse:
     def fold(self) -> int:
         statements = self._rollup_statements()
         with self._folding:
-            if not self._recent_rows():
+            moment, empty = self._recent.moment()
+            if empty:
                 return 0
             with self._transaction(self._folder) as folder:
                 folded = _run_all(folder, folding(statements, _keep))
-            self._count_recent(-folded)
+            self._recent.folded(moment, folded)
             return folded
 
     def rebuild(self) -> None:
@@ -181,7 +189,8 @@ class DuckDBWarehouse:
                 for month in months(writer):
                     _run_all(writer, folding_month(month, statements, _keep))
                 mark = mark_of(writer.execute(_MOVE_WATERMARK))
-            self._mark, self._recent = mark, 0
+            self._mark = mark
+            self._recent.folded(self._recent.moment()[0], self._recent.waiting)
         self.compact()
 
     def compact(self) -> int:
@@ -215,22 +224,10 @@ class DuckDBWarehouse:
         return rollup_statements(self._rollups, self.engine)
 
     def _with_recent(self, statement: Statement) -> str:
-        if self._rollups is None or not self._recent_rows():
+        if self._rollups is None:
             return statement.text
         tails = self._rollup_statements().tails
         return with_recent(statement.text, {n: tails[n] for n in tails if n in statement.tables}, "main")
-
-    def _recent_rows(self) -> int:
-        with self._counting:
-            if self._recent is None:
-                with self._reader() as cursor:
-                    self._recent = number_of(cursor.execute(f"SELECT count(*) FROM {RECENT.name}"))
-            return self._recent
-
-    def _count_recent(self, change: int) -> None:
-        with self._counting:
-            if self._recent is not None:
-                self._recent += change
 
     @contextmanager
     def _reader(self, limit_s: float | None = None) -> Iterator[Connection]:
