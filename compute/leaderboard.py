@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from datetime import date, timedelta
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from compute import checks
 from compute.dimensions import first_day
+from compute.forms import Form, in_span, shared
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
@@ -42,7 +43,7 @@ def leaderboard(ask: Ask, tables: Tables) -> Plan:
     if ask.by or ask.where or ask.measures or ask.since or ask.until or ask.limit:
         raise BadQuestion("'leaderboard' takes nothing: it is this week, in the learner's own classes.")
     return Plan(
-        parts=(_finished(Tables(tables.scope, "peers")),),
+        parts=(shared(_finished, _week(tables.scope.on), Tables(tables.scope, "peers")),),
         columns=_COLUMNS,
         source="events",
         join=functools.partial(_join, joined=dict(tables.scope.joined), own=frozenset(tables.scope.learners)),
@@ -51,18 +52,21 @@ def leaderboard(ask: Ask, tables: Tables) -> Plan:
 
 def classmates(ask: Ask, tables: Tables) -> Plan:
     """Who might be in it. For the desk alone, which looks up which of them take part."""
-    members = Tables(tables.scope, "peers")["class_member"]
-    return Plan((members.select("learner_id").distinct(),), (), "class_member")
+    return Plan((shared(_members, Ask(), Tables(tables.scope, "peers")),), (), "class_member")
 
 
-def _finished(tables: Tables) -> ir.Table:
-    """learner_id, lessons: of the whole class; most of its rows are dropped right after."""
-    events, on = tables["events"], tables.scope.on
-    week = events.filter(
-        events.day >= ibis.literal(first_day("week", on)),
-        events.day <= ibis.literal(on),
-        events.event_type == "lesson_complete",
-    )
+def _members(tables: Tables, form: Form) -> ir.Table:
+    return tables["class_member"].select("learner_id").distinct()
+
+
+def _week(on: date) -> Ask:
+    return Ask(since=first_day("week", on), until=on + timedelta(days=1))
+
+
+def _finished(tables: Tables, form: Form) -> ir.Table:
+    """learner_id, lessons: of the whole class; who takes no part is dropped right after."""
+    events = in_span(tables["events"], form)
+    week = events.filter(events.event_type == "lesson_complete")
     return week.group_by("learner_id").agg(lessons=week.lesson_id.nunique())
 
 

@@ -10,15 +10,18 @@ from typing import Literal
 import ibis.expr.types as ir
 
 from compute import assembly, checks, planner, quality, quality_anomalies, quality_rows
+from compute.content import CONTENT
 from compute.courses import courses
+from compute.insights import group_plan, insights
+from compute.leaderboard import leaderboard
 from compute.learners.anomalies import learner_anomalies
 from compute.learners.observing import learner_habits
 from compute.learners.over_time import learner_periods, learner_trends
 from compute.learners.profile import learner_profile
 from compute.learners.skills import learner_skills
-from compute.leaderboard import leaderboard
 from compute.measures import measure
 from compute.plan import Plan
+from compute.rewards import rewards
 from compute.schooldays import school_days
 from compute.scoping import Tables
 from compute.standings import learner_now
@@ -116,6 +119,14 @@ QUESTIONS: tuple[Question, ...] = (
         learner_now,
     ),
     Question(
+        "rewards",
+        "What each learner has reached: achievements, milestones, levels, courses, with the day.",
+        "ask-learners",
+        "live",
+        "learners",
+        rewards,
+    ),
+    Question(
         "leaderboard",
         "This week's finished lessons of those classmates who take part, by nickname.",
         "ask-learners",
@@ -172,6 +183,22 @@ QUESTIONS: tuple[Question, ...] = (
         learner_anomalies,
     ),
     Question(
+        "insights",
+        "What changed for each learner: ranked findings, corrected for all comparisons made.",
+        "ask-learners",
+        "near",
+        "learners",
+        insights,
+    ),
+    Question(
+        "group_insights",
+        "What changed in each class and course, its learners compared with themselves.",
+        "ask-learners",
+        "near",
+        "learners",
+        group_plan,
+    ),
+    Question(
         "school_days",
         "The school's calendar: which days are term, weekend or holiday.",
         "ask-measures",
@@ -219,4 +246,5 @@ QUESTIONS: tuple[Question, ...] = (
         "aggregate",
         quality_rows.offending,
     ),
+    *(Question(*entry) for entry in CONTENT),
 )
