@@ -19,6 +19,7 @@ from compute.learners.observing import learner_habits
 from compute.learners.over_time import learner_periods, learner_trends
 from compute.learners.profile import learner_profile
 from compute.learners.skills import learner_skills
+from compute.forms import Form, shared
 from compute.measures import measure
 from compute.plan import Plan
 from compute.rewards import rewards
@@ -63,7 +64,7 @@ def _learners(ask: Ask, tables: Tables) -> Plan:
     wanted = replace(ask, by=("learner_id",), limit=None, options=())
     checks.check_limit(ask)
     measured = planner.plan(wanted, tables)
-    roster = _roster(ask, tables)
+    roster = shared(_roster, replace(ask, limit=None, options=()), tables)
     asked = tuple(measure(name) for name in dict.fromkeys(ask.measures))
     return Plan(
         parts=(roster, *measured.parts),
@@ -80,9 +81,9 @@ def _learners(ask: Ask, tables: Tables) -> Plan:
     )
 
 
-def _roster(ask: Ask, tables: Tables) -> ir.Table:
+def _roster(tables: Tables, form: Form) -> ir.Table:
     rows = tables["learner"]
-    return planner.of_learners(rows, ask, tables).select("learner_id", *_ABOUT)
+    return planner.of_learners(rows, form, tables).select("learner_id", *_ABOUT)
 
 
 QUESTIONS: tuple[Question, ...] = (

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata, theilslopes
+from scipy.stats import rankdata
 
 Series = NDArray[np.float64]
 ENOUGH = 8
@@ -46,31 +47,68 @@ class TooLittle:
     need: int = ENOUGH
 
 
+class _Line:
+    """The line through the middle of all slopes between two values (Theil and Sen), and its interval."""
+
+    def __init__(self, at: Series, series: Series) -> None:
+        self.at, self.series = at, series
+        one, other = np.triu_indices(len(series), 1)
+        self.differences = series[other] - series[one]
+        self.slopes = np.sort(self.differences / (at[other] - at[one]))
+        self.slope = float(np.median(self.slopes))
+        self.middle = float(np.median(series) - self.slope * np.median(at))
+
+    def interval(self, coverage: float = 0.95) -> tuple[float, float]:
+        """Sen's: so many slopes from either end."""
+        sigma = math.sqrt(_tied_variance(self.series))
+        reach = NormalDist().inv_cdf((1 + coverage) / 2) * sigma
+        n = len(self.slopes)
+        high = min(round((n + reach) / 2), n - 1)
+        low = max(round((n - reach) / 2) - 1, 0)
+        return float(self.slopes[low]), float(self.slopes[high])
+
+    @property
+    def residuals(self) -> Series:
+        return self.series - (self.middle + self.slope * self.at)
+
+
 def trend(values: Sequence[float | None]) -> Trend | TooLittle:
     """Values one step apart; None is a gap and stays one."""
     at, series = _present(values)
     if len(series) < ENOUGH:
         return TooLittle(len(series))
-    slope, _, low, high = theilslopes(series, at, 0.95)
-    return Trend(float(slope), float(low), float(high), _p_value(at, series), len(series))
+    line = _Line(at, series)
+    low, high = line.interval()
+    return Trend(line.slope, low, high, _p_value(line), len(series))
 
 
 def project(values: Sequence[float | None], steps: int, coverage: float = 0.9) -> list[Projected] | TooLittle:
+    """Where the line goes, and between which ends `coverage` of such values lie."""
     at, series = _present(values)
     if len(series) < ENOUGH:
         return TooLittle(len(series))
-    slope, middle, *_ = theilslopes(series, at, 0.95)
-    residuals = series - (middle + slope * at)
-    # Few residuals understate their own spread: the quantile of a t-like small sample.
-    reach = float(np.quantile(np.abs(residuals), min(1.0, coverage * (1 + 1 / len(series))), method="higher"))
-    spread = max(float(np.std(at)), 1e-9)
+    line = _Line(at, series)
+    # Neighbours that resemble each other tell as much as fewer that do not.
+    told = max(3.0, len(series) / _correction(line))
+    spread, middle = max(float(np.std(at)), 1e-9), float(at.mean())
+    reach = _reach(at, line.residuals, coverage, told)
     bands = []
     for step in range(1, steps + 1):
         x = float(at[-1]) + step
-        far = math.sqrt(1 + 1 / len(series) + ((x - float(at.mean())) / spread) ** 2 / len(series))
-        value = float(middle + slope * x)
+        far = math.sqrt(1 + (1 + ((x - middle) / spread) ** 2) / told)
+        value = line.middle + line.slope * x
         bands.append(Projected(step, value, value - reach * far, value + reach * far))
     return bands
+
+
+def _reach(at: Series, residuals: Series, coverage: float, told: float) -> float:
+    """How far off one value may be. A line drawn through values lies closer to them than to new ones,
+    by what each pulls it (leverage) and by the two numbers that it took to draw it."""
+    n = len(residuals)
+    pulls = (1 + ((at - at.mean()) / max(float(np.std(at)), 1e-9)) ** 2) / n
+    off = np.sort(np.abs(residuals) / np.sqrt(np.maximum(1 - pulls, 0.1)))
+    place = min(n, math.ceil((n + 1) * coverage)) - 1
+    return float(off[place]) * math.sqrt(max(told - 1, 2) / max(told - 2, 1))
 
 
 def _present(values: Sequence[float | None]) -> tuple[Series, Series]:
@@ -78,14 +116,13 @@ def _present(values: Sequence[float | None]) -> tuple[Series, Series]:
     return np.array([n for n, _ in known], float), np.array([v for _, v in known], float)
 
 
-def _p_value(at: Series, series: Series) -> float:
-    n = len(series)
-    score = float(sum(np.sign(series[i + 1 :] - series[i]).sum() for i in range(n - 1)))
-    variance = _tied_variance(series) * _correction(at, series)
+def _p_value(line: _Line) -> float:
+    score = float(np.sign(line.differences).sum())
+    variance = _tied_variance(line.series) * _correction(line)
     if variance <= 0 or score == 0:
         return 1.0
     z = (abs(score) - 1) / math.sqrt(variance)
-    return float(2 * norm.sf(z))
+    return math.erfc(z / math.sqrt(2))
 
 
 def _tied_variance(series: Series) -> float:
@@ -95,11 +132,10 @@ def _tied_variance(series: Series) -> float:
     return (n * (n - 1) * (2 * n + 5) - tied) / 18
 
 
-def _correction(at: Series, series: Series) -> float:
+def _correction(line: _Line) -> float:
     """How many times wider the score spreads because neighbours resemble each other."""
-    n = len(series)
-    slope = float(theilslopes(series, at)[0])
-    ranks = rankdata(series - slope * at)
+    n = len(line.series)
+    ranks = rankdata(line.residuals)
     centred = ranks - ranks.mean()
     power = float((centred**2).sum())
     if power == 0:
