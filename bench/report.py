@@ -24,6 +24,7 @@ class Report:
     figures: Mapping[str, float]
     floor: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    pages: Mapping[str, Mapping[str, float]] | None = None  # of a bench of pages: the figures of each
 
 
 def report(
@@ -31,20 +32,36 @@ def report(
     figures: Mapping[str, float],
     floor: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
+    pages: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Report:
-    return Report(name, commit(), machine(), _rounded(figures), _rounded(floor or {}), tuple(notes))
+    each = {page: _rounded(found) for page, found in pages.items()} if pages else None
+    return Report(name, commit(), machine(), _rounded(figures), _rounded(floor or {}), tuple(notes), each)
 
 
 def show(what: Report, as_json: bool) -> str:
     if as_json:
-        return json.dumps(asdict(what))
+        told = asdict(what)
+        return json.dumps(told if what.pages else {k: v for k, v in told.items() if k != "pages"})
     lines = [f"{what.name}  at {what.commit}  on {what.machine}", ""]
     width = max(len(name) for name in (*what.figures, *what.floor, ""))
     lines += [f"  {name:<{width}}  {value:>14,.10g}" for name, value in what.figures.items()]
     if what.floor:
         lines += ["", "  floor, in the same run"]
         lines += [f"  {name:<{width}}  {value:>14,.10g}" for name, value in what.floor.items()]
+    lines += _table(what.pages or {})
     return "\n".join([*lines, *(f"\n  {note}" for note in what.notes)])
+
+
+def _table(pages: Mapping[str, Mapping[str, float]]) -> list[str]:
+    if not pages:
+        return []
+    names, room = list(next(iter(pages.values()))), max(len(page) for page in pages)
+    head = "  ".join([" " * room, *names])
+    rows = [
+        "  ".join([f"{page:<{room}}", *(f"{found[name]:>{len(name)},.4g}" for name in names)])
+        for page, found in pages.items()
+    ]
+    return ["", *(f"  {line}" for line in (head, *rows))]
 
 
 def commit() -> str:

@@ -20,6 +20,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 _TOKEN = re.compile(r'"token":\s*"([^"]+)"')
 _FILE = re.compile(r'(?:src|href)="/?((?:static|assets)/[^"]+)"')
+_IS_FILLED = re.compile(r'"filled":\s*[1-9]')
 _FILLED = '"attr":"filled"'
 _PULL: tuple[dict[str, str], ...] = ({"msgid": "a", "msgtype": "PULL-DOC-REQ"}, {}, {})
 PATIENCE_S = 60.0
@@ -44,6 +45,7 @@ class Tab:
     path: str
     cookie: str
     cold: bool = True  # fetches the page's files, too, as a browser does that was never here
+    until_filled: bool = True  # a page that is none of Headway's is complete with its document
     heard: Callable[[str, float], None] | None = None
     bytes: int = 0
     framed_at: float = 0.0
@@ -97,7 +99,7 @@ class Tab:
             header, content = await self._message()
             if header["msgtype"] == "PULL-DOC-REPLY":
                 break
-        if '"filled":' in content and '"filled":0' not in content:
+        if not self.until_filled or _IS_FILLED.search(content):
             self._complete()
 
     async def _listen(self) -> None:

@@ -26,7 +26,7 @@ from models.errors import Unavailable
 
 PATIENCE_MS = 30_000
 _COMPLETE = "() => document.documentElement.dataset.ready === 'complete'"
-_TIMES = """() => {
+TIMES = """() => {
   const painted = performance.getEntriesByName('first-contentful-paint')[0]
   const whole = performance.getEntriesByName('headway-complete')[0]
   const all = [...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]
@@ -146,10 +146,10 @@ class Walker:
         self, place: Place, size: Size, theme: str, pictures: Path | None = None, axe: bool = True
     ) -> Seen:
         """Everything there is to say about the page, and its picture."""
-        place = await self._found(place)
+        place = await self.found(place)
         async with self.open(place, size, theme) as opened:
             page, seen = opened.page, opened.seen
-            times = await page.evaluate(_TIMES)
+            times = await page.evaluate(TIMES)
             seen.frame_ms, seen.complete_ms = round(times["frame"]), round(times["complete"])
             seen.requests, seen.kib = times["count"], round(times["bytes"] / 1024, 1)
             if over := await page.evaluate(_OVERFLOW):
@@ -161,7 +161,7 @@ class Walker:
                 await page.screenshot(path=pictures / seen.picture, full_page=True)
             return seen
 
-    async def _found(self, place: Place) -> Place:
+    async def found(self, place: Place) -> Place:
         """A page that the menu does not have is where a link leads."""
         if not place.through:
             return place
