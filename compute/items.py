@@ -8,8 +8,7 @@ seen to say little.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Grid = NDArray[np.float64]
+Places = NDArray[np.int64]
 Verdict = Literal["good", "too easy", "too hard", "weak", "misleading", "not enough answers"]
 ENOUGH = 30
+MOST_LEARNERS = 4000  # whose answers the curves are fitted to
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Item:
     discrimination: float | None  # correlation with the score on the other items
     verdict: Verdict
     distractors: tuple[tuple[str, float, float], ...] = ()  # choice, share, mean rest score of who chose it
+    chose: int = 0  # learners behind the shares of `distractors`
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +44,103 @@ class Curve:
     place_error: float
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """First answers in columns: `item` and `learner` count from 0; `choice` is -1 where none was taken."""
+
+    item: Places
+    learner: Places
+    right: Grid
+    choice: Places
+    items: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+
+
+def answers_of(
+    right: Mapping[str, Mapping[int, bool]], chosen: Mapping[str, Mapping[int, str]] | None = None
+) -> Answers:
+    """`right[item][learner]`; `chosen[item][learner]` is the option taken, where there are options."""
+    rows = [(i, n, ok) for i, answers in enumerate(right.values()) for n, ok in answers.items()]
+    learners = {n: place for place, n in enumerate(dict.fromkeys(n for _, n, _ in rows))}
+    names = list(right)
+    taken = [(chosen or {}).get(names[i], {}).get(n) for i, n, _ in rows]
+    choices = {c: place for place, c in enumerate(sorted({c for c in taken if c is not None}))}
+    return Answers(
+        np.array([i for i, _, _ in rows], np.int64),
+        np.array([learners[n] for _, n, _ in rows], np.int64),
+        np.array([float(ok) for _, _, ok in rows]),
+        np.array([-1 if c is None else choices[c] for c in taken], np.int64),
+        tuple(names),
+        tuple(choices),
+    )
+
+
 def analyse(
     right: Mapping[str, Mapping[int, bool]], chosen: Mapping[str, Mapping[int, str]] | None = None
 ) -> list[Item]:
-    """`right[item][learner]`; `chosen[item][learner]` is the option taken, where there are options."""
-    totals: Counter[int] = Counter()
-    counts: Counter[int] = Counter()
-    for answers in right.values():
-        for learner, correct in answers.items():
-            totals[learner] += correct
-            counts[learner] += 1
+    return items_of(answers_of(right, chosen))
+
+
+def items_of(of: Answers) -> list[Item]:
+    """Every item against the share right on the other items of the same learners."""
+    size, rest = len(of.items), _rest(of)
+    count = np.bincount(of.item, minlength=size)
+    hits = np.bincount(of.item, of.right, size)
+    fit = _correlations(of, rest)
+    drawn = _distractors(of, rest)
     return [
-        _item(item, answers, totals, counts, (chosen or {}).get(item, {})) for item, answers in right.items()
+        Item(
+            name,
+            int(count[i]),
+            float(hits[i] / count[i]) if count[i] else None,
+            fit[i],
+            _verdict(int(count[i]), float(hits[i] / count[i]) if count[i] else None, fit[i]),
+            *drawn.get(i, ((), 0)),
+        )
+        for i, name in enumerate(of.items)
     ]
 
 
-def _item(
-    item_id: str,
-    answers: Mapping[int, bool],
-    totals: Mapping[int, int],
-    counts: Mapping[int, int],
-    chosen: Mapping[int, str],
-) -> Item:
-    others = {n: (totals[n] - c) / (counts[n] - 1) for n, c in answers.items() if counts[n] > 1}
-    difficulty = sum(answers.values()) / len(answers) if answers else None
-    discrimination = _correlation([float(answers[n]) for n in others], list(others.values()))
-    verdict = _verdict(len(answers), difficulty, discrimination)
-    return Item(item_id, len(answers), difficulty, discrimination, verdict, _distractors(chosen, others))
+def _rest(of: Answers) -> Grid:
+    """For each answer the share right on the learner's other answers; nan where there is no other."""
+    count = np.bincount(of.learner)[of.learner] if len(of.learner) else np.zeros(0)
+    total = np.bincount(of.learner, of.right)[of.learner] if len(of.learner) else np.zeros(0)
+    rest: Grid = np.divide(total - of.right, count - 1, out=np.full(len(count), np.nan), where=count > 1)
+    return rest
+
+
+def _correlations(of: Answers, rest: Grid) -> list[float | None]:
+    known, size = ~np.isnan(rest), len(of.items)
+    item, x, y = of.item[known], of.right[known], rest[known]
+    n = np.bincount(item, minlength=size)
+    some = np.maximum(n, 1)
+    dx = x - (np.bincount(item, x, size) / some)[item]
+    dy = y - (np.bincount(item, y, size) / some)[item]
+    xx, yy, xy = (np.bincount(item, values, size) for values in (dx * dx, dy * dy, dx * dy))
+    flat = (n < 3) | (xx < 1e-12) | (yy < 1e-12)
+    fits = xy / np.sqrt(np.where(flat, 1.0, xx * yy))
+    return [None if out else float(fit) for out, fit in zip(flat, fits, strict=True)]
+
+
+def _distractors(of: Answers, rest: Grid) -> dict[int, tuple[tuple[tuple[str, float, float], ...], int]]:
+    """By item: each choice taken, its share, and the mean rest score of who took it; and of how many."""
+    known = (of.choice >= 0) & ~np.isnan(rest)
+    if not known.any():
+        return {}
+    width = len(of.choices)
+    cell = of.item[known] * width + of.choice[known]
+    count = np.bincount(cell, minlength=len(of.items) * width).reshape(-1, width)
+    total = np.bincount(cell, rest[known], len(of.items) * width).reshape(-1, width)
+    return {
+        int(i): (
+            tuple(
+                (of.choices[c], float(count[i, c] / count[i].sum()), float(total[i, c] / count[i, c]))
+                for c in np.flatnonzero(count[i])
+            ),
+            int(count[i].sum()),
+        )
+        for i in np.flatnonzero(count.sum(axis=1))
+    }
 
 
 def _verdict(answers: int, difficulty: float | None, discrimination: float | None) -> Verdict:
@@ -85,23 +157,6 @@ def _verdict(answers: int, difficulty: float | None, discrimination: float | Non
     return "good"
 
 
-def _distractors(
-    chosen: Mapping[int, str], others: Mapping[int, float]
-) -> tuple[tuple[str, float, float], ...]:
-    by_choice: dict[str, list[float]] = {}
-    for learner, choice in chosen.items():
-        if learner in others:
-            by_choice.setdefault(choice, []).append(others[learner])
-    total = sum(map(len, by_choice.values()))
-    return tuple((c, len(s) / total, sum(s) / len(s)) for c, s in sorted(by_choice.items()))
-
-
-def _correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
-    if len(a) < 3 or min(a) == max(a) or min(b) == max(b):
-        return None
-    return float(np.corrcoef(a, b)[0, 1])
-
-
 _ABILITY = np.linspace(-4, 4, 33)
 _ROUNDS, _CLOSE = 80, 1e-3
 _SLOPE_PRIOR_SD, _PLACE_PRIOR_SD = 0.5, 2.0  # of log slope (around 1) and of place
@@ -109,13 +164,18 @@ _SLOPE_PRIOR_SD, _PLACE_PRIOR_SD = 0.5, 2.0  # of log slope (around 1) and of pl
 
 def curves(right: Mapping[str, Mapping[int, bool]]) -> list[Curve]:
     """The two-parameter model over all items of an assessment; items without answers are left out."""
-    items = [item for item, answers in right.items() if answers]
-    learners = sorted({n for item in items for n in right[item]})
-    row = {n: i for i, n in enumerate(learners)}
-    answers = np.full((len(learners), len(items)), np.nan)
-    for column, item in enumerate(items):
-        for learner, correct in right[item].items():
-            answers[row[learner], column] = correct
+    return curves_of(answers_of({item: answers for item, answers in right.items() if answers}))
+
+
+def curves_of(of: Answers) -> list[Curve]:
+    """`of` must hold items with answers only. Of very many learners some thousands are looked at: the errors
+    are small by then, and the time stays bounded."""
+    learners = int(of.learner.max()) + 1 if len(of.learner) else 0
+    step = -(-learners // MOST_LEARNERS) if learners else 1
+    kept = of.learner % step == 0
+    answers = np.full((-(-learners // step), len(of.items)), np.nan)
+    answers[of.learner[kept] // step, of.item[kept]] = of.right[kept]
+    items = of.items
     logs, places = np.zeros(len(items)), np.zeros(len(items))
     information = np.tile(np.eye(2), (len(items), 1, 1))
     for _ in range(_ROUNDS):

@@ -1,22 +1,26 @@
 """Bayesian knowledge tracing: does a learner know a skill, given the answers so far?
 
-A two-state hidden Markov model per skill, fitted by expectation-maximisation over all learners at
-once. Weak priors keep a skill with few answers near what is usual instead of at an extreme, and
+A two-state hidden Markov model per skill, fitted by expectation-maximisation over all learners and all
+skills at once. Weak priors keep a skill with few answers near what is usual instead of at an extreme, and
 guess and slip stay under one half, so that "knows it" keeps its meaning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 Grid = NDArray[np.float64]
+Places = NDArray[np.int64]
 _ROUNDS = 60
 _CLOSE = 1e-4
+_SURE = 1e-12
+_LONGEST = 400  # answers of one learner in one skill that a fit looks at
 MASTERED = 0.95
+GAP = 0.5
 ENOUGH_ANSWERS = 20
 
 
@@ -33,22 +37,116 @@ class Skill:
 
 
 USUAL = Skill(known=0.3, learns=0.12, forgets=0.0, guesses=0.2, slips=0.1)
+USUAL_FORGETTING = replace(USUAL, forgets=0.02)
 _PRIOR = 12.0  # the usual skill weighs as much as this many answers
+_RATES = ("known", "learns", "forgets", "guesses", "slips")
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The rates of many sequences or skills, as columns."""
+
+    known: Grid
+    learns: Grid
+    forgets: Grid
+    guesses: Grid
+    slips: Grid
+
+    def of(self, places: Places) -> Rates:
+        return Rates(*(getattr(self, name)[places] for name in _RATES))
+
+    @staticmethod
+    def from_skills(skills: Sequence[Skill]) -> Rates:
+        return Rates(*(np.array([getattr(s, name) for s in skills], float) for name in _RATES))
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Sequences of different lengths laid step by step, the longest first: step t is one slice, and its
+    rows are the first of those of step t - 1."""
+
+    right: Grid  # 0 or 1, step after step
+    begins: Places  # where each step begins in `right`; one more at the end
+    row: Places  # which sequence each of the longest-first rows is
+    place: Places  # for each answer as it was given, where it lies in `right`
+
+    @property
+    def steps(self) -> int:
+        return len(self.begins) - 1
+
+    def step(self, t: int) -> slice:
+        return slice(int(self.begins[t]), int(self.begins[t + 1]))
+
+
+def pack(sequence: Places, right: Grid, count: int) -> Packed:
+    """`sequence[i]` is the sequence of answer i, counted from 0; within one the answers are in order."""
+    lengths = np.bincount(sequence, minlength=count)
+    row = np.argsort(-lengths, kind="stable")
+    rank = np.empty(count, np.int64)
+    rank[row] = np.arange(count)
+    by_sequence = np.argsort(sequence, kind="stable")
+    first = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if count else np.zeros(0, np.int64)
+    step = np.empty(len(sequence), np.int64)
+    step[by_sequence] = np.arange(len(sequence)) - np.repeat(first, lengths)
+    at_step = np.bincount(step) if len(step) else np.zeros(0, np.int64)
+    begins = np.concatenate([[0], np.cumsum(at_step)]).astype(np.int64)
+    place = begins[step] + rank[sequence] if len(step) else step
+    laid = np.empty(len(right))
+    laid[place] = right
+    return Packed(laid, begins, row.astype(np.int64), place)
 
 
 def fit(sequences: Sequence[Sequence[bool]], *, forgetting: bool = False) -> Skill:
     """`sequences`: one learner's answers in order, right or wrong; empty ones are ignored."""
-    answers, seen = _padded([s for s in sequences if len(s)])
-    skill = USUAL if not forgetting else Skill(0.3, 0.12, 0.02, 0.2, 0.1)
-    if not seen.any():
-        return skill
+    kept = [s for s in sequences if len(s)]
+    usual = USUAL_FORGETTING if forgetting else USUAL
+    if not kept:
+        return usual
+    sequence = np.repeat(np.arange(len(kept)), [len(s) for s in kept])
+    right = np.concatenate([np.asarray(s, float) for s in kept])
+    return fit_skills(np.zeros(len(kept), np.int64), sequence, right, 1, forgetting=forgetting)[0]
+
+
+def fit_skills(
+    skill: Places,
+    sequence: Places,
+    right: Grid,
+    skills: int,
+    *,
+    forgetting: bool = False,
+    usual: Skill | None = None,
+) -> list[Skill]:
+    """All skills at once: `skill[s]` is sequence s's skill, `sequence[i]` and `right[i]` are answer i's."""
+    start = usual or (USUAL_FORGETTING if forgetting else USUAL)
+    if not forgetting:
+        start = replace(start, forgets=0.0)
+    packed = _shortened(sequence, right, len(skill))
+    of_row = skill[packed.row]
+    rates = Rates.from_skills([start] * skills)
+    answers = np.bincount(skill[sequence], minlength=skills) if len(sequence) else np.zeros(skills)
+    if not len(right):
+        return [start] * skills
     for _ in range(_ROUNDS):
-        better = _improve(skill, answers, seen, forgetting)
-        step = max(abs(a - b) for a, b in zip(_rates(better), _rates(skill), strict=True))
-        skill = better
+        better = _improve(packed, of_row, rates, start, forgetting, skills)
+        step = max(float(np.abs(getattr(better, n) - getattr(rates, n)).max()) for n in _RATES)
+        rates = better
         if step < _CLOSE:
             break
-    return skill
+    return [
+        Skill(answers=int(n), **{name: float(getattr(rates, name)[place]) for name in _RATES})
+        for place, n in enumerate(answers)
+    ]
+
+
+def _shortened(sequence: Places, right: Grid, count: int) -> Packed:
+    packed = pack(sequence, right, count)
+    if packed.steps <= _LONGEST:
+        return packed
+    kept = packed.place < packed.begins[_LONGEST]
+    return pack(sequence[kept], right[kept], count)
+
+
+# ---- one step forward -----------------------------------------------------------------------------------
 
 
 def trace(skill: Skill, answers: Sequence[bool]) -> list[float]:
@@ -80,62 +178,76 @@ def _after(skill: Skill, known: float) -> float:
     return known * (1 - skill.forgets) + (1 - known) * skill.learns
 
 
-def _rates(skill: Skill) -> tuple[float, ...]:
-    return (skill.known, skill.learns, skill.forgets, skill.guesses, skill.slips)
+def trace_packed(packed: Packed, rates: Rates) -> tuple[Grid, Grid]:
+    """For every answer the chance that the skill was known before it, and with the answer seen. `rates` are
+    those of the longest-first rows."""
+    before, seen = np.empty(len(packed.right)), np.empty(len(packed.right))
+    known = rates.known
+    for t in range(packed.steps):
+        cut = packed.step(t)
+        size = cut.stop - cut.start
+        known = known[:size]
+        right = packed.right[cut] > 0.5
+        slips, guesses = rates.slips[:size], rates.guesses[:size]
+        if_known, if_not = np.where(right, 1 - slips, slips), np.where(right, guesses, 1 - guesses)
+        before[cut] = known
+        both = known * if_known
+        now = both / (both + (1 - known) * if_not)
+        seen[cut] = now
+        known = now * (1 - rates.forgets[:size]) + (1 - now) * rates.learns[:size]
+    return before, seen
 
 
-def _padded(sequences: Sequence[Sequence[bool]]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    longest = max((len(s) for s in sequences), default=0)
-    answers = np.zeros((len(sequences), longest), bool)
-    seen = np.zeros_like(answers)
-    for row, sequence in enumerate(sequences):
-        answers[row, : len(sequence)] = sequence
-        seen[row, : len(sequence)] = True
-    return answers, seen
+# ---- expectation and maximisation -----------------------------------------------------------------------
 
 
-def _improve(skill: Skill, answers: NDArray[np.bool_], seen: NDArray[np.bool_], forgetting: bool) -> Skill:
-    known, moves = _expect(skill, answers, seen)
-    unknown = np.where(seen, 1 - known, 0.0)
-    known = np.where(seen, known, 0.0)
-    learnt, stayed_out, forgot, kept = moves
-    return Skill(
-        known=_share(known[:, 0].sum(), len(answers), USUAL.known),
-        learns=_share(learnt, learnt + stayed_out, USUAL.learns),
-        forgets=_share(forgot, forgot + kept, 0.02) if forgetting else 0.0,
-        guesses=min(0.49, _share((unknown * answers).sum(), unknown.sum(), USUAL.guesses)),
-        slips=min(0.49, _share((known * ~answers).sum(), known.sum(), USUAL.slips)),
-        answers=int(seen.sum()),
+def _improve(
+    packed: Packed, of_row: Places, rates: Rates, usual: Skill, forgetting: bool, skills: int
+) -> Rates:
+    known, moves = expect(packed, rates.of(of_row))
+    of_answer = np.concatenate(
+        [of_row[: packed.begins[t + 1] - packed.begins[t]] for t in range(packed.steps)]
+    )
+
+    def added(values: Grid, of: Places = of_answer) -> Grid:
+        return np.bincount(of, values, skills).astype(float)
+
+    first = packed.step(0)
+    learnt, stayed_out, forgot, kept = (added(m, of_answer[packed.begins[1] :]) for m in moves)
+    unknown = 1 - known
+    sequences = added(np.ones(first.stop), of_row[: first.stop])
+    return Rates(
+        known=_share(added(known[first], of_row[: first.stop]), sequences, usual.known),
+        learns=_share(learnt, learnt + stayed_out, usual.learns),
+        forgets=_share(forgot, forgot + kept, usual.forgets) if forgetting else np.zeros(skills),
+        guesses=np.minimum(0.49, _share(added(unknown * packed.right), added(unknown), usual.guesses)),
+        slips=np.minimum(0.49, _share(added(known * (1 - packed.right)), added(known), usual.slips)),
     )
 
 
-def _share(part: float, whole: float, usual: float) -> float:
-    return float((part + _PRIOR * usual) / (whole + _PRIOR))
+def _share(part: Grid, whole: Grid, usual: float) -> Grid:
+    return np.asarray((part + _PRIOR * usual) / (whole + _PRIOR))
 
 
-def _expect(
-    skill: Skill, answers: NDArray[np.bool_], seen: NDArray[np.bool_]
-) -> tuple[Grid, tuple[float, float, float, float]]:
-    """Forward and backward over all learners at once. State 0 is unknown, 1 is known."""
-    rows, steps = answers.shape
-    emit = np.ones((rows, steps, 2))
-    emit[..., 0] = np.where(answers, skill.guesses, 1 - skill.guesses)
-    emit[..., 1] = np.where(answers, 1 - skill.slips, skill.slips)
-    emit[~seen] = 1.0
-    move = np.array([[1 - skill.learns, skill.learns], [skill.forgets, 1 - skill.forgets]])
-    forward = np.empty((rows, steps, 2))
-    backward = np.ones((rows, steps, 2))
-    state = np.tile([1 - skill.known, skill.known], (rows, 1))
-    for t in range(steps):
-        state = (forward[:, t - 1] @ move if t else state) * emit[:, t]
-        state /= state.sum(axis=1, keepdims=True)
-        forward[:, t] = state
-    for t in range(steps - 2, -1, -1):
-        ahead = (emit[:, t + 1] * backward[:, t + 1]) @ move.T
-        backward[:, t] = ahead / ahead.sum(axis=1, keepdims=True)
-    both = forward * backward
-    both /= both.sum(axis=2, keepdims=True)
-    pairs = forward[:, :-1, :, None] * move * (emit[:, 1:] * backward[:, 1:])[:, :, None, :]
-    pairs /= pairs.sum(axis=(2, 3), keepdims=True)
-    counted = (pairs * seen[:, 1:, None, None]).sum(axis=(0, 1))
-    return both[..., 1], (counted[0, 1], counted[0, 0], counted[1, 0], counted[1, 1])
+def expect(packed: Packed, rates: Rates) -> tuple[Grid, tuple[Grid, Grid, Grid, Grid]]:
+    """Given all answers of a sequence: the chance that the skill was known at each, and that it was learnt,
+    stayed unknown, was forgotten or kept from each to the next (those lie as the answers from step 1 on)."""
+    before, seen = trace_packed(packed, rates)
+    known = seen.copy()
+    later = len(packed.right) - int(packed.begins[1])
+    learnt, stayed_out, forgot, kept = (np.empty(later) for _ in range(4))
+    for t in range(packed.steps - 2, -1, -1):
+        ahead, now = packed.step(t + 1), packed.step(t)
+        size = ahead.stop - ahead.start
+        now = slice(now.start, now.start + size)
+        to = slice(ahead.start - int(packed.begins[1]), ahead.stop - int(packed.begins[1]))
+        believed = np.clip(before[ahead], _SURE, 1 - _SURE)  # many right answers make it 1
+        if_known = known[ahead] / believed
+        if_not = (1 - known[ahead]) / (1 - believed)
+        was, learns, forgets = seen[now], rates.learns[:size], rates.forgets[:size]
+        learnt[to] = (1 - was) * learns * if_known
+        stayed_out[to] = (1 - was) * (1 - learns) * if_not
+        forgot[to] = was * forgets * if_not
+        kept[to] = was * (1 - forgets) * if_known
+        known[now] = forgot[to] + kept[to]
+    return known, (learnt, stayed_out, forgot, kept)

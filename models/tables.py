@@ -366,6 +366,36 @@ TRAINER = Table(
     ("organisation_id", "trainer_id"),
     (_ORG, _text("trainer_id"), Column("joined_on", "date"), Column("commission", "float64", low=0, high=1)),
 )
+# What is usual in a skill (compute.tracing), fitted by core in the background on the answers of at least ten
+# learners; '' is all skills together. It tells of nobody, so every scope may read it.
+SKILL_MODEL = Table(
+    "skill_model",
+    "dimension",
+    ("organisation_id", "skill_id"),
+    (
+        _ORG,
+        _text("skill_id"),
+        *(
+            Column(name, "float64", low=0, high=1)
+            for name in ("known", "learns", "forgets", "guesses", "slips", "mean")
+        ),
+        *_count("answers", "learners"),
+    ),
+)
+MASTERY_MODEL = Table(
+    "mastery_model",
+    "dimension",
+    ("organisation_id",),
+    (
+        _ORG,
+        Column("fitted_at", _TIME),
+        *_count("answers", "learners", "held_back"),
+        Column("auc", "float64", True, low=0, high=1),
+        Column("baseline_auc", "float64", True, low=0, high=1),
+        Column("forgetting", "boolean"),
+        _text("weights"),  # JSON
+    ),
+)
 SCHOOL_DAY = Table(
     "school_day",
     "dimension",
@@ -455,6 +485,8 @@ DIMENSION_TABLES = (
     PRODUCT,
     TRAINER,
     SCHOOL_DAY,
+    SKILL_MODEL,
+    MASTERY_MODEL,
 )
 TABLES = (EVENTS, *ROLLUPS, *DIMENSION_TABLES, DEAD_LETTER, QUALITY_DAY, QUALITY_CHECK, QUALITY_BATCH)
 TABLE = {table.name: table for table in TABLES}

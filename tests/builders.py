@@ -38,6 +38,25 @@ _DIMENSION_DEFAULTS: Mapping[str, Row] = {
     },
     "trainer": {"trainer_id": "t1", "joined_on": date(2026, 1, 7), "commission": 0.3},
     "school_day": {"day": MONDAY.date(), "kind": "term"},
+    "skill_model": {
+        "skill_id": "s1",
+        "known": 0.3,
+        "learns": 0.12,
+        "forgets": 0.0,
+        "guesses": 0.2,
+        "slips": 0.1,
+        "mean": 0.6,
+        "answers": 100,
+        "learners": 20,
+    },
+    "mastery_model": {
+        "fitted_at": MONDAY,
+        "answers": 100,
+        "learners": 20,
+        "held_back": 20,
+        "forgetting": False,
+        "weights": "[]",
+    },
 }
 
 

@@ -6,10 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.warehouse.schema import Engine, create, first_tables
+from connectors.warehouse.schema import FOLDED, Engine, create, first_tables
 from models.errors import NewerSchema
 from models.rollup import RECENT
-from models.tables import DEAD_LETTER, QUALITY_BATCH, QUALITY_CHECK, QUALITY_DAY
+from models.tables import (
+    DEAD_LETTER,
+    MASTERY_MODEL,
+    QUALITY_BATCH,
+    QUALITY_CHECK,
+    QUALITY_DAY,
+    SKILL_MODEL,
+)
 
 VERSION_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL, why VARCHAR NOT NULL)"
 READ_VERSION = "SELECT coalesce(max(version), 0) FROM schema_version"
@@ -26,6 +33,24 @@ def _quality(engine: Engine) -> tuple[str, ...]:
     return tuple(statement for table in tables for statement in create(engine, table))
 
 
+def _mastery(engine: Engine) -> tuple[str, ...]:
+    return tuple(statement for table in (SKILL_MODEL, MASTERY_MODEL) for statement in create(engine, table))
+
+
+def _tail(engine: Engine) -> tuple[str, ...]:
+    """What an older program had copied into recent_event, not folded yet, is told by its number."""
+    if engine != "duckdb":
+        return ()
+    waiting = "SELECT organisation_id, event_id FROM recent_event"
+    return (
+        *create(engine, FOLDED),
+        "INSERT INTO folded SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM folded)",
+        "ALTER TABLE events ADD COLUMN IF NOT EXISTS watermark BIGINT DEFAULT 0",
+        f"UPDATE events SET watermark = 1 WHERE (organisation_id, event_id) IN ({waiting})",
+        "DELETE FROM recent_event",
+    )
+
+
 # The version of a schema is how many of these it has seen. A new table is
 # `Migration("why", lambda engine: create(engine, TABLE))`.
 MIGRATIONS: tuple[Migration, ...] = (
@@ -33,6 +58,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("dead letters", lambda engine: create(engine, DEAD_LETTER)),
     Migration("events that wait to be folded in", lambda engine: create(engine, RECENT)),
     Migration("data quality, day by day", _quality),
+    Migration("what is usual in a skill", _mastery),
+    Migration("the end of events is what waits to be folded in", _tail),
 )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import numpy as np
 import pytest
@@ -8,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from compute.mastery import USUAL, Skill, _expect, _padded, fit, predictions, trace
+from compute.mastery import (
+    USUAL,
+    Rates,
+    Skill,
+    expect,
+    fit,
+    fit_skills,
+    pack,
+    predictions,
+    trace,
+    trace_packed,
+)
 
 
 def answers_of(skill: Skill, learners: int, length: int, seed: int) -> list[list[bool]]:
@@ -73,10 +85,46 @@ def test_expectation_agrees_with_adding_up_every_hidden_path(answers: list[bool]
             chance *= right if answers[t] else 1 - right
         total += chance
         known += chance * np.array(path)
-    found, _ = _expect(skill, *_padded([answers]))
-    assert found[0] == pytest.approx(known / total)
+    packed = pack(np.zeros(steps, np.int64), np.array(answers, float), 1)
+    found, _ = expect(packed, Rates.from_skills([skill]))
+    assert found == pytest.approx(known / total)
 
 
 def test_a_right_answer_never_lowers_and_a_wrong_one_never_raises_what_is_believed() -> None:
     before = trace(USUAL, [True, True, False])
     assert before[0] < before[1] > before[2]
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=7), min_size=1, max_size=6), st.randoms())
+@settings(max_examples=40)
+def test_many_sequences_of_many_skills_at_once_are_each_one_by_itself(
+    sequences: list[list[bool]], dice: random.Random
+) -> None:
+    """Answers of all sequences shuffled together, each sequence in its own order."""
+    skills = [Skill(0.35, 0.2, 0.07, 0.25, 0.1), Skill(0.6, 0.1, 0.0, 0.1, 0.2)]
+    left = [list(s) for s in sequences]
+    mixed: list[tuple[int, bool]] = []
+    while any(left):
+        n = dice.choice([i for i, s in enumerate(left) if s])
+        mixed.append((n, left[n].pop(0)))
+    sequence = np.array([n for n, _ in mixed], np.int64)
+    packed = pack(sequence, np.array([r for _, r in mixed], float), len(sequences))
+    rates = Rates.from_skills(skills).of(np.array([n % 2 for n in packed.row], np.int64))
+    before, _ = trace_packed(packed, rates)
+    for n, answers in enumerate(sequences):
+        own = before[packed.place][sequence == n]
+        skill = skills[n % 2]
+        assert own == pytest.approx([skill.known, *trace(skill, answers)][: len(answers)])
+
+
+def test_skills_fitted_together_are_those_fitted_alone() -> None:
+    truths = [Skill(0.2, 0.2, 0.0, 0.15, 0.05), Skill(0.5, 0.05, 0.0, 0.3, 0.12)]
+    made = [answers_of(truth, 200, 9, 5 + n) for n, truth in enumerate(truths)]
+    whole = [s for some in made for s in some]
+    sequence = np.repeat(np.arange(len(whole)), [len(s) for s in whole])
+    right = np.concatenate([np.asarray(s, float) for s in whole])
+    together = fit_skills(np.repeat([0, 1], 200), sequence, right, 2)
+    for found, some in zip(together, made, strict=True):
+        alone = fit(some)
+        for name in ("known", "learns", "guesses", "slips"):
+            assert getattr(found, name) == pytest.approx(getattr(alone, name), abs=0.004), name

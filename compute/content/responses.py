@@ -1,0 +1,143 @@
+"""What each learner answered last, and how much of each assessment and lesson each learner has tried."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import ibis.expr.types as ir
+import orjson
+import pyarrow as pa
+
+from compute import checks
+from compute.content.narrow import (
+    TEXT,
+    WHOLE,
+    YES,
+    Meanings,
+    check,
+    events_of,
+    meanings_of,
+    newest_of_each,
+    of_courses,
+    schema_of,
+)
+from compute.plan import Plan
+from compute.scoping import Tables
+from models.ask import Ask
+
+_OWN = ("assessment_id", "item_id", "lesson_id")
+LAST_RESPONSES: Meanings = {
+    "learner_id": (WHOLE, "", "The learner."),
+    "course_id": (TEXT, "", "The course."),
+    "assessment_id": (TEXT, "", "The assessment."),
+    "item_id": (TEXT, "", "The question."),
+    "attempts": (WHOLE, "tries", "The try it was, as the event says; else how often the learner answered."),
+    "correct": (YES, "", "Was the newest answer right?"),
+    "choice": (TEXT, "", "What was chosen."),
+    "last_at": (pa.timestamp("us", "UTC"), "", "When."),
+}
+ENGAGEMENT: Meanings = {
+    "learner_id": (WHOLE, "", "The learner."),
+    "level": (TEXT, "", "assessment, or the lesson it belongs to."),
+    "id": (TEXT, "", "Which one."),
+    "title": (TEXT, "", "Its title."),
+    "course_id": (TEXT, "", "The course."),
+    "items": (WHOLE, "items", "Questions in it."),
+    "tried": (WHOLE, "items", "Questions the learner answered at least once."),
+    "state": (TEXT, "", "some, or all; who answered none has no row."),
+}
+
+
+def last_responses(ask: Ask, tables: Tables) -> Plan:
+    """One row for each learner and item answered."""
+    checks.refuse_single_learners(("learner_id",), tables)
+    check(ask, _OWN)
+    answers = _answered(ask, tables)
+    times = answers.group_by("learner_id", "item_id").agg(answers=answers.count())
+    newest = newest_of_each(answers, "learner_id", "item_id")
+    rows = newest.inner_join(times, ["learner_id", "item_id"]).order_by("learner_id", "item_id")
+    return Plan(
+        parts=(
+            rows.select(
+                "learner_id", "course_id", "assessment_id", "item_id", "answers", "correct", "choice",
+                "payload", last_at="occurred_at",
+            ),
+        ),
+        columns=meanings_of(LAST_RESPONSES),
+        source="events",
+        join=functools.partial(_last, limit=ask.limit),
+    )  # fmt: skip
+
+
+def _answered(ask: Ask, tables: Tables) -> ir.Table:
+    answers = events_of(ask, tables, "quiz_answer")
+    return answers.filter(answers.item_id.notnull())
+
+
+def _last(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
+    rows = found[0].slice(0, limit).to_pylist()
+    for row in rows:
+        row["attempts"] = _attempt(row["payload"]) or row["answers"]
+    return pa.Table.from_pylist(rows, schema_of(LAST_RESPONSES))
+
+
+def _attempt(payload: str | None) -> int | None:
+    try:
+        said = orjson.loads(payload or "{}").get("attempt")
+    except (orjson.JSONDecodeError, AttributeError):
+        return None
+    return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else None
+
+
+def engagement(ask: Ask, tables: Tables) -> Plan:
+    """One row for each learner and assessment or lesson of which the learner answered anything."""
+    checks.refuse_single_learners(("learner_id",), tables)
+    check(ask, _OWN)
+    items = of_courses(tables["item"], ask, tables).select("item_id", "assessment_id", "course_id")
+    asked = tables["assessment"].select("assessment_id", "lesson_id", "title")
+    lessons = tables["lesson"].select("lesson_id", "title")
+    tried = _answered(ask, tables).select("learner_id", "item_id").distinct()
+    return Plan(
+        parts=(items, asked, lessons, tried),
+        columns=meanings_of(ENGAGEMENT),
+        source="events",
+        join=functools.partial(_engaged, limit=ask.limit),
+    )
+
+
+def _engaged(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
+    items, asked, lessons, tried = found
+    about = {row["assessment_id"]: row for row in asked.to_pylist()}
+    titles = {("lesson", row["lesson_id"]): row["title"] for row in lessons.to_pylist()}
+    titles |= {("assessment", name): row["title"] for name, row in about.items()}
+    places: dict[str, list[tuple[str, str]]] = {}
+    sizes: dict[tuple[str, str], int] = defaultdict(int)
+    courses: dict[tuple[str, str], str] = {}
+    for row in items.to_pylist():
+        lesson = about.get(row["assessment_id"], {}).get("lesson_id")
+        own = [("assessment", row["assessment_id"]), *([("lesson", lesson)] if lesson else [])]
+        places[row["item_id"]] = own
+        for place in own:
+            sizes[place] += 1
+            courses[place] = row["course_id"]
+    counts: dict[tuple[int, str, str], int] = defaultdict(int)
+    for row in tried.to_pylist():
+        for level, name in places.get(row["item_id"], ()):
+            counts[row["learner_id"], level, name] += 1
+    rows: list[Mapping[str, Any]] = [
+        {
+            "learner_id": learner,
+            "level": level,
+            "id": name,
+            "title": titles.get((level, name), name),
+            "course_id": courses[level, name],
+            "items": sizes[level, name],
+            "tried": n,
+            "state": "all" if n == sizes[level, name] else "some",
+        }
+        for (learner, level, name), n in sorted(counts.items())
+    ]
+    return pa.Table.from_pylist(rows[:limit], schema_of(ENGAGEMENT))
