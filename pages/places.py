@@ -34,6 +34,7 @@ class Visit:
     speech: Speech
     page: Page
     query: Mapping[str, str] = field(default_factory=dict)
+    stage: Callable[..., Any] | None = None  # what draws the cards; a notebook has its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Sheet(Viewer):
         self.offered = Offered()
         self.cards: dict[str, Card] = {}
         self.filters = self._read(visit.query)
-        self.stage = Stage(
+        self.stage: Stage = (visit.stage or Stage)(
             told=self._told, names=[slot.name for slot in self.slots], state=self.filters.link()
         )
         self.turns: dict[str, tables.Turn] = {}

@@ -35,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("deadletters", "app.commands.intake", "Events not accepted: list, show, replay.", "deadletters"),
     Command("test", "app.commands.test", "Run every check: style, types, tests, browser."),
     Command("bench", "app.commands.bench", "Measure speed: query, generate, start."),
+    Command("notebook", "app.commands.notebook", "Open JupyterLab, or marimo, beside docs/notebooks."),
     Command("tour", "app.commands.tour", "Look at every page as every role in Chromium; pictures, a report."),
     Command("reference", "app.reference", "Write the reference pages in docs/reference anew."),
     Command("core", "app.commands.parts", "Run core alone: databases, API, ingest, desk.", "core"),

@@ -49,7 +49,7 @@ def command(
 
     ask = parse(" ".join(question))
     if token:
-        from app.commands.asking import over_http
+        from app.token_desk import over_http
 
         show(over_http(ask, token, url or _own_url(data)), form)
         return 0

@@ -109,6 +109,9 @@ def arrow_of(answer: Answer) -> bytes:
         "question": text_of(answer.ask),
         "notes": list(answer.notes),
         "columns": [asdict(column) for column in answer.columns],
+        "watermark": answer.watermark,
+        "key": answer.key,
+        "source": answer.source,
     }
     table = answer.table.replace_schema_metadata({"headway": json.dumps(told, default=str)})
     sink = io.BytesIO()

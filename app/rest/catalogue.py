@@ -77,6 +77,13 @@ async def get_me(request: Request) -> Response:
     return _listed(request, "me", _OF_ME, [row])
 
 
+@router.get("/look/{what}", summary="What a notebook's desk tells besides answers.", response_class=Response)
+async def get_look(request: Request, what: str) -> Response:
+    """One row, `told`: oneself, the catalogue, one's courses and classes, as a page is told them."""
+    told = await desk_of(request).look(what)
+    return _listed(request, what, (("told", "What the desk tells."),), [{"told": told}])
+
+
 def _listed(
     request: Request, question: str, columns: Sequence[tuple[str, str]], rows: list[dict[str, Any]]
 ) -> Response:
