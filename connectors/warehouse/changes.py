@@ -1,9 +1,10 @@
 """How stored events reach the roll-ups, in SQL that both engines understand.
 
-A commit stores its events twice: whole in `events`, and their few telling columns in `recent_event`.
-A reader of a roll-up sees its table and the recent events as rows of it, so an answer counts an event
-from the commit that stored it. Folding moves recent events into the tables, many at once: a commit of
-500 events would otherwise pay 80 ms for a dozen wide statements. Compacting merges equal keys.
+A reader of a roll-up sees its table and the recent events as rows of it, so an answer counts an event from
+the commit that stored it. Folding moves recent events into the tables, many at once: a commit of 500 events
+would otherwise pay 80 ms for a dozen wide statements. Compacting merges equal keys. Which events are recent
+the engines know in their own ways: DuckDB by the end of `events` (tail.py), Postgres, where many write, by a
+narrow copy of them in `recent_event`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from connectors.warehouse.sql import RollupStatements, same_key
 from models.rollup import AFTER, BATCH, BEFORE, PILE, RECENT
 from models.tables import ROLLUPS, SESSIONS, TABLE, Table
 
+_NONE: Mapping[str, str] = {}
 Keep = Callable[[str, str], str]  # the statement that holds rows under a name for the transaction
 
 
-def folding(statements: RollupStatements, keep: Keep) -> Iterator[str]:
-    """The last statement deletes the recent events: its count is how many were folded."""
-    yield f"CREATE OR REPLACE TEMP VIEW {BATCH} AS SELECT * FROM {RECENT.name}"
+def folding(recent: str, statements: RollupStatements, keep: Keep) -> Iterator[str]:
+    """`recent` selects the events that are stored but not in the roll-ups yet."""
+    yield f"CREATE OR REPLACE TEMP VIEW {BATCH} AS {recent}"
     yield from rollup_changes(statements, keep)
-    yield f"DELETE FROM {RECENT.name}"
 
 
 def emptying() -> Iterator[str]:
@@ -79,13 +80,14 @@ def _merging(rollup: Table, merge: str, keep: Keep) -> Iterator[str]:
     yield f'INSERT INTO "{rollup.name}" ({names}) {merge}'
 
 
-def with_recent(query: str, tails: Mapping[str, str], schema: str) -> str:
-    """`query` with each roll-up in `tails` standing for its table and the recent events together."""
-    if not tails:
-        return query
-    both = ", ".join(
-        f'"{name}" AS NOT MATERIALIZED (SELECT {quoted(TABLE[name].names())} FROM {schema}."{name}" '
-        f"UNION ALL {tail})"
+def with_recent(query: str, tails: Mapping[str, str], schema: str, shown: Mapping[str, str] = _NONE) -> str:
+    """`query` with each roll-up in `tails` standing for its table and the recent events together, and each
+    table in `shown` for what is selected there."""
+    both = {
+        name: f'SELECT {quoted(TABLE[name].names())} FROM {schema}."{name}" UNION ALL {tail}'
         for name, tail in tails.items()
-    )
-    return f"WITH {both}, {query[5:]}" if query.startswith("WITH ") else f"WITH {both} {query}"
+    }
+    named = ", ".join(f'"{name}" AS NOT MATERIALIZED ({sql})' for name, sql in {**shown, **both}.items())
+    if not named:
+        return query
+    return f"WITH {named}, {query[5:]}" if query.startswith("WITH ") else f"WITH {named} {query}"

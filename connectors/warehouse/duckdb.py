@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import date
 from typing import Literal
 
@@ -18,8 +18,6 @@ from connectors.warehouse.changes import (
     emptying,
     folding,
     folding_month,
-    rollup_changes,
-    with_recent,
 )
 from connectors.warehouse.duckdb_parts import (
     Connection,
@@ -34,20 +32,20 @@ from connectors.warehouse.duckdb_parts import (
 )
 from connectors.warehouse.failures import duckdb_failures, opened_for_reading, too_slow
 from connectors.warehouse.migrations import READ_VERSION, VERSION_TABLE, missing, recorded
-from connectors.warehouse.recent import Recent
+from connectors.warehouse.pace import Pace
 from connectors.warehouse.schema import quoted
 from connectors.warehouse.sql import (
     Compiler,
     RollupStatements,
-    Statement,
     fitted,
     last_of_key,
     rollup_statements,
     same_key,
 )
+from connectors.warehouse.tail import ALL_FOLDED, after, folded_and_newest, reading
 from models.ask import Watermark
 from models.holes import Query
-from models.rollup import BATCH, RECENT, Rollups
+from models.rollup import Rollups
 from models.tables import EVENTS, TABLE
 
 _MOVE_WATERMARK = 'UPDATE watermark SET number = number + 1, "at" = now() RETURNING number, "at"'
@@ -71,13 +69,14 @@ class DuckDBWarehouse:
         self._compiler = Compiler("duckdb")
         self._folding = threading.Lock()  # always taken before _writing
         self._writing = threading.Lock()
-        self._recent = Recent()
+        self._waiting = 0  # about how many events are not folded yet; only to see when they are too many
         self._mark: Watermark | None = None
         with duckdb_failures(address):
             self._root = duckdb.connect(address, config=configuration(address, memory_mib, threads))
             self._root.execute("SET TimeZone = 'UTC'")
             self._writer = self._root.cursor()
             self._folder = self._root.cursor()
+            self._pace = Pace(self._root)
 
     def migrate(self) -> None:
         with self._writing, self._transaction(self._writer) as writer:
@@ -89,16 +88,12 @@ class DuckDBWarehouse:
 
     def fetch(self, expr: ir.Expr | Query, *, limit_s: float | None = None) -> pa.Table:
         statement, values = self._compiler.statement(expr)
-        if statement.reads_sessions and self._rollups and not self._recent.is_empty:
-            self.fold()
+        if statement.reads_sessions and self._rollups:
+            self._fold_if_any()
+        rollups = self._rollup_statements() if self._rollups else None
         with self._reader(limit_s) as cursor:
-            while True:
-                moment, empty = self._recent.moment()
-                text = statement.text if empty else self._with_recent(statement)
-                found = cursor.execute(text).to_arrow_table()
-                # Events that came after the look are in none of the tables that were read without them.
-                if not empty or moment == self._recent.moment()[0]:
-                    return fitted(found, statement.schema)
+            text = reading(cursor, statement, rollups)
+            return fitted(cursor.execute(text, values).to_arrow_table(), statement.schema)
 
     def append(
         self,
@@ -108,12 +103,12 @@ class DuckDBWarehouse:
         also: Mapping[str, Also] | None = None,
         ids_are_new: bool = False,
     ) -> Appended:
-        statements = self._rollup_statements()
+        self._rollup_statements()
         if len(events) >= _BULK:
             with self._folding:
-                return self._append(events, offsets or {}, also or {}, ids_are_new, statements)
-        appended = self._append(events, offsets or {}, also or {}, ids_are_new, None)
-        if self._recent.waiting > _MOST_RECENT:
+                return self._append(events, offsets or {}, also or {}, ids_are_new, and_fold=True)
+        appended = self._append(events, offsets or {}, also or {}, ids_are_new, and_fold=False)
+        if self._waiting > _MOST_RECENT:
             self.fold()
         return appended
 
@@ -123,27 +118,24 @@ class DuckDBWarehouse:
         offsets: Mapping[str, str],
         also: Mapping[str, Also],
         ids_are_new: bool,
-        statements: RollupStatements | None,
+        and_fold: bool,
     ) -> Appended:
-        arriving = nullcontext() if statements else self._recent.arriving()
-        with self._writing, arriving, self._transaction(self._writer) as writer:
+        with self._writing, self._transaction(self._writer) as writer:
+            mark = mark_of(writer.execute(_MOVE_WATERMARK))
             new = all_new(len(events)) if ids_are_new else self._new(writer, events)
             fresh = events if ids_are_new else events.filter(new)
-            self._insert(writer, "events", fresh.select(EVENTS.names()))
-            if statements:
-                writer.execute(_BATCH_OF_INCOMING)
-                _run_all(writer, rollup_changes(statements, _keep))
-            else:
-                writer.execute(_INSERT_RECENT)
+            self._insert(writer, "events", fresh.select(EVENTS.names()), watermark=mark.number)
             for table, rows in also.items():
                 made = rows(new) if callable(rows) else rows
                 if len(made):
                     self._insert(writer, table, made)
             _store_offsets(writer, offsets)
-            mark = mark_of(writer.execute(_MOVE_WATERMARK))
             writer.unregister("incoming")
+            if and_fold:
+                self._fold(writer)
         self._mark = mark
-        self._recent.waiting += 0 if statements else len(fresh)
+        self._waiting = 0 if and_fold else self._waiting + len(fresh)
+        self._pace.note(len(fresh))
         return Appended(mark, new)
 
     def event_ids(self, day: date) -> pa.Table:
@@ -171,15 +163,31 @@ class DuckDBWarehouse:
         return gone
 
     def fold(self) -> int:
-        statements = self._rollup_statements()
+        self._rollup_statements()
+        self._pace.settle()
         with self._folding:
-            moment, empty = self._recent.moment()
-            if empty:
-                return 0
             with self._transaction(self._folder) as folder:
-                folded = _run_all(folder, folding(statements, _keep))
-            self._recent.folded(moment, folded)
+                folded = self._fold(folder)
+            self._waiting = max(0, self._waiting - folded)
             return folded
+
+    def _fold(self, connection: Connection) -> int:
+        """All that this transaction sees. Whoever folds holds `_folding`."""
+        folded, newest = folded_and_newest(connection)
+        if newest == folded:
+            return 0
+        recent = after(folded)
+        waiting = number_of(connection.execute(f"SELECT count(*) FROM ({recent})"))
+        if waiting:
+            _run_all(connection, folding(recent, self._rollup_statements(), _keep))
+        connection.execute(ALL_FOLDED)
+        return waiting
+
+    def _fold_if_any(self) -> None:
+        with self._reader() as cursor:
+            folded, newest = folded_and_newest(cursor)
+        if newest != folded:
+            self.fold()
 
     def rebuild(self) -> None:
         statements = self._rollup_statements()
@@ -189,8 +197,8 @@ class DuckDBWarehouse:
                 for month in months(writer):
                     _run_all(writer, folding_month(month, statements, _keep))
                 mark = mark_of(writer.execute(_MOVE_WATERMARK))
-            self._mark = mark
-            self._recent.folded(self._recent.moment()[0], self._recent.waiting)
+                writer.execute(ALL_FOLDED)
+            self._mark, self._waiting = mark, 0
         self.compact()
 
     def compact(self) -> int:
@@ -215,6 +223,7 @@ class DuckDBWarehouse:
 
     def close(self) -> None:
         with self._folding, self._writing, duckdb_failures(self._place):
+            self._pace.close()
             for connection in (self._writer, self._folder, self._root):
                 connection.close()
 
@@ -222,12 +231,6 @@ class DuckDBWarehouse:
         if self._rollups is None:
             raise opened_for_reading()
         return rollup_statements(self._rollups, self.engine)
-
-    def _with_recent(self, statement: Statement) -> str:
-        if self._rollups is None:
-            return statement.text
-        tails = self._rollup_statements().tails
-        return with_recent(statement.text, {n: tails[n] for n in tails if n in statement.tables}, "main")
 
     @contextmanager
     def _reader(self, limit_s: float | None = None) -> Iterator[Connection]:
@@ -261,26 +264,18 @@ class DuckDBWarehouse:
         ids = events.select(["organisation_id", "event_id"])
         return pa.array(~stored(writer, ids, None) & first_of_id(writer, ids))
 
-    def _insert(self, writer: Connection, table: str, rows: pa.Table) -> None:
+    def _insert(self, writer: Connection, table: str, rows: pa.Table, **same: int) -> None:
+        """`same` are columns that have one value in all rows."""
         names = quoted(rows.column_names)
+        into = ", ".join([names, *(f'"{name}"' for name in same)])
+        values = ", ".join([names, *map(str, same.values())])
         writer.register("incoming", rows)
-        writer.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM incoming')
+        writer.execute(f'INSERT INTO "{table}" ({into}) SELECT {values} FROM incoming')
 
     def _drop_by_key(self, writer: Connection, table: str, keys: pa.Table) -> int:
         matched = same_key("t", "incoming", TABLE[table].key)
         writer.register("incoming", keys)
         return number_of(writer.execute(f'DELETE FROM "{table}" AS t USING incoming WHERE {matched}'))
-
-
-_FOLLOWED = quoted(name for name in RECENT.names() if name != "event_id")
-_INSERT_RECENT = (
-    f"INSERT INTO {RECENT.name} ({_FOLLOWED}, event_id) "
-    f"SELECT {_FOLLOWED}, CAST(event_id AS UUID) FROM incoming"
-)
-_BATCH_OF_INCOMING = (
-    f"CREATE OR REPLACE TEMP VIEW {BATCH} AS "
-    f"SELECT {_FOLLOWED}, CAST(event_id AS UUID) AS event_id FROM incoming"
-)
 
 
 def _keep(name: str, sql: str) -> str:

@@ -159,7 +159,8 @@ class PostgresWarehouse:
         if not self._any_recent():
             return 0
         with self._alone() as cursor:
-            folded = run_all(cursor, folding(statements, keep))
+            run_all(cursor, folding(f"SELECT * FROM {RECENT.name}", statements, keep))
+            folded = run(cursor, f"DELETE FROM {RECENT.name}").rowcount
         self._unfolded = 0
         return folded
 

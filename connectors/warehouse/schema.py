@@ -18,6 +18,8 @@ SOURCE_OFFSET = Table(
 )
 # Days whose roll-up rows may share keys. A log without a key: writers never wait for each other here.
 TOUCHED_DAY = Table("touched_day", "state", (), (Column("day", "date"),))
+# DuckDB: commits up to this number are in the roll-ups.
+FOLDED = Table("folded", "state", (), (Column("number", "int64"),))
 OWN_TABLES = (WATERMARK, SOURCE_OFFSET, TOUCHED_DAY)
 
 EVENT_ID_PARTS = 16  # hash partitions of the ids on Postgres
