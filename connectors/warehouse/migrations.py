@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from connectors.warehouse.schema import FOLDED, Engine, create, first_tables
 from models.errors import NewerSchema
 from models.rollup import RECENT
-from models.tables import DEAD_LETTER, QUALITY_BATCH, QUALITY_CHECK, QUALITY_DAY
+from models.tables import (
+    DEAD_LETTER,
+    MASTERY_MODEL,
+    QUALITY_BATCH,
+    QUALITY_CHECK,
+    QUALITY_DAY,
+    SKILL_MODEL,
+)
 
 VERSION_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL, why VARCHAR NOT NULL)"
 READ_VERSION = "SELECT coalesce(max(version), 0) FROM schema_version"
@@ -24,6 +31,10 @@ class Migration:
 def _quality(engine: Engine) -> tuple[str, ...]:
     tables = (QUALITY_DAY, QUALITY_CHECK, QUALITY_BATCH)
     return tuple(statement for table in tables for statement in create(engine, table))
+
+
+def _mastery(engine: Engine) -> tuple[str, ...]:
+    return tuple(statement for table in (SKILL_MODEL, MASTERY_MODEL) for statement in create(engine, table))
 
 
 def _tail(engine: Engine) -> tuple[str, ...]:
@@ -47,6 +58,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("dead letters", lambda engine: create(engine, DEAD_LETTER)),
     Migration("events that wait to be folded in", lambda engine: create(engine, RECENT)),
     Migration("data quality, day by day", _quality),
+    Migration("what is usual in a skill", _mastery),
     Migration("the end of events is what waits to be folded in", _tail),
 )
 
