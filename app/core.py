@@ -10,6 +10,7 @@ from typing import TypeVar
 from app.door import Door
 from app.ingest import open_writer
 from app.live.hub import Hub
+from app.live.struggle import Struggles
 from app.local import LocalDoorway
 from app.metrics import Metrics
 from app.pulse import Pulse
@@ -102,7 +103,8 @@ class Core:
         self.why_not = None
 
     def _open_live(self, door: Door) -> Hub:
-        hub = Hub(door.warehouse, door.clock, registry=self.metrics.registry)
+        struggles = Struggles(door.metadata.interventions)
+        hub = Hub(door.warehouse, door.clock, registry=self.metrics.registry, struggles=struggles)
         hub.open()
         return hub
 

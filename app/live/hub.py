@@ -25,6 +25,7 @@ from app.live.minutes import KEPT, Minutes, Told, WholeMinutes
 from app.live.reading import read_free_days, read_states
 from app.live.recent import COLUMNS, MOST_BYTES, Recent, Span
 from app.live.states import MOST_COURSES, States
+from app.live.struggle import Struggles
 from compute import now, recall
 from compute.now import Standing
 from connectors.warehouse import Appended, Warehouse
@@ -47,6 +48,7 @@ class Hub:
         most_bytes: int = MOST_BYTES,
         most_courses: int = MOST_COURSES,
         registry: CollectorRegistry | None = None,
+        struggles: Struggles | None = None,
     ) -> None:
         registry = registry or CollectorRegistry()
         self.listeners = Gauge("headway_live_listeners", "Connections to the live stream.", registry=registry)
@@ -64,6 +66,7 @@ class Hub:
         self._seats: Counter[str] = Counter()
         self._free: dict[int, tuple[float, frozenset[date]]] = {}
         self._woken: dict[object, Callable[[], None]] = {}
+        self._struggles = struggles
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
         self._recent = Recent(0, most_bytes)
 
@@ -82,6 +85,8 @@ class Hub:
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join()
+        if self._struggles:
+            self._struggles.close()
         self._threads.shutdown(cancel_futures=True)
 
     async def run(self, work: Callable[..., T], *args: Any) -> T:
@@ -122,6 +127,9 @@ class Hub:
                 self._states.make_room()
                 self._minutes.add(batch, minute)
                 self._whole.add(batch)
+                lows = list(self._states.lows(scores, self._clock().date())) if self._struggles else []
+            if self._struggles:
+                self._struggles.told(lows, self._clock())
         except Exception as error:
             # Wrong states would be worse than none: who asks is answered from the warehouse.
             log.error("a batch could not be folded: %s", type(error).__name__)

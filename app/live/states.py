@@ -17,6 +17,7 @@ import pyarrow as pa
 from compute.now import (
     COUNTS,
     HISTORY_DAYS,
+    SCORES,
     SUMS,
     WEEK_DAYS,
     Active,
@@ -33,6 +34,7 @@ from compute.now import (
 from models.tables import IDLE_S
 
 Ints = npt.NDArray[np.int64]
+Place = tuple[int, int, str]  # organisation, learner, course
 MOST_COURSES = 250_000  # learners times their courses: about 600 bytes each
 _RING = WEEK_DAYS + 1  # a client's clock may be a little ahead of midnight
 _NEVER = np.iinfo(np.int64).min // 2
@@ -100,6 +102,16 @@ class States:
                 if struggling(recent_scores(scores, today)):
                     found.append(learner)
         return sorted(found)
+
+    def lows(self, scores: pa.Table, today: date) -> Iterator[tuple[Place, tuple[float, ...]]]:
+        """Of the learners and courses in a batch's scores: the recent ones where all of them are low, else
+        nothing. Who is known in part only may have better scores that were forgotten."""
+        names = ("organisation_id", "learner_id", "course_id")
+        for place in dict.fromkeys(zip(*(scores[name].to_pylist() for name in names), strict=True)):
+            slot = self._at.get(place)
+            recent = recent_scores(self._scores.get(slot, ()), today) if slot is not None else ()
+            is_known = place[:2] not in self._partial or len(recent) == SCORES
+            yield place, recent if is_known and struggling(recent) else ()
 
     # ---- growing
 

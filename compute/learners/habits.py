@@ -16,7 +16,7 @@ Part = Literal["morning", "afternoon", "evening", "night"]
 
 MOST_EVIDENCE = 10
 BLOCK_DAYS, BUSY_DAYS = 14, 3
-FEWEST_IN_BLOCK, FEWEST_BLOCKS = 3, 4  # days with learning; such blocks
+FEWEST_IN_BLOCK, FEWEST_BLOCKS = 2, 4  # days with learning; such blocks
 CRAMMED, SPACED = 0.75, 0.6
 FEWEST_STUDY_DAYS, FEWEST_VISITS, FEWEST_VIDEOS, FEWEST_HARD = 8, 8, 8, 4
 NEWEST_VISITS = 20
@@ -25,7 +25,8 @@ BACK_S = 5.0  # a smaller jump back is a slip of the finger
 OFTEN, SOMETIMES = 0.4, 0.15
 HELP_WITHIN = timedelta(hours=48)
 LOW_SCORE = 60.0
-MOSTLY, HARDLY = 0.6, 0.2
+MOSTLY = 0.6
+WEEKENDS, SCHOOL_DAYS = 0.4, 0.2  # of the days; spread evenly it would be 0.29
 
 
 class Evidence(NamedTuple):
@@ -94,7 +95,7 @@ def spacing(days: Sequence[DayFacts]) -> Observed:
     for _, block in itertools.groupby(study, lambda d: (d.day.toordinal() - 1) // BLOCK_DAYS):
         mine = list(block)
         if len(mine) < FEWEST_IN_BLOCK:
-            continue  # one or two days are always close to themselves
+            continue  # one day is always close to itself
         stretches = [(sum(d.learning_s for d in mine if _near(first, d)), first.day) for first in mine]
         most, on = max(stretches, key=lambda s: (s[0], s[1]))
         busy, total, have = busy + most, total + sum(d.learning_s for d in mine), have + 1
@@ -140,7 +141,7 @@ def weekday(days: Sequence[DayFacts], calendar: Calendar) -> Observed:
         return Observed("weekday", "unknown", None, "share", len(days), FEWEST_STUDY_DAYS)
     free = [d for d in days if not calendar.is_school(d.day)]
     share = len(free) / len(days)
-    verdict = "weekends" if share >= MOSTLY else "school_days" if share <= HARDLY else "varied"
+    verdict = "weekends" if share >= WEEKENDS else "school_days" if share <= SCHOOL_DAYS else "varied"
     shown = [Evidence(d.day, calendar.free[d.day], d.learning_s / 60) for d in free]
     return Observed("weekday", verdict, share, "share", len(days), FEWEST_STUDY_DAYS, _newest(shown))
 

@@ -1,0 +1,142 @@
+"""Three low scores in a course raise an intervention for its teacher at once, and once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core import Core
+from app.desk import LocalDesk
+from app.live.hub import Hub
+from app.live.states import States
+from app.live.struggle import Struggles
+from compute.now import changes, scored
+from tests.app.conftest import Hill
+from tests.builders import MONDAY, Row, event, events
+
+PATIENCE_S = 20
+
+
+def row(learner: int, score: float, minute: int, course: str = "c1", **more: object) -> Row:
+    at = MONDAY - timedelta(hours=2) + timedelta(minutes=minute)
+    return event("quiz_submit", at, learner_id=learner, course_id=course, score=score, **more)
+
+
+def happened(core: Core, *rows: Row) -> None:
+    """As the writer does it: commit, then publish."""
+    batch = events(rows)
+    core.live.publish(batch, core.door.warehouse.append(batch))
+
+
+async def raised(core: Core, hill: Hill, at_least: int = 0) -> list[dict[str, object]]:
+    """What the teacher of K1 (course c1) sees, once the hub has seen everything."""
+    viewer = hill.metadata.sessions.viewer(hill.session("teacher"))
+    assert viewer
+    desk = LocalDesk(core.door, viewer)
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            found = await desk.look("interventions")
+            told = core.live.head == core.door.warehouse.watermark().number
+            if told and len(found) >= at_least:
+                return list(found)
+            await asyncio.sleep(0.01)
+
+
+async def test_the_third_low_score_tells_the_teacher_and_the_fourth_does_not(core: Core, hill: Hill) -> None:
+    ada = hill.school.learners["S1"]
+    happened(core, row(ada, 40, 0), row(ada, 59.9, 1))
+    assert await raised(core, hill) == []
+    happened(core, row(ada, 20, 2))
+    (one,) = await raised(core, hill, 1)
+    assert one["learner_id"] == str(ada) and one["open"]
+    happened(core, row(ada, 10, 3))
+    await raised(core, hill)
+    await asyncio.to_thread(core.live.close)  # waits for what was being written
+    assert len(await raised_now(core, hill)) == 1
+
+
+async def raised_now(core: Core, hill: Hill) -> list[object]:
+    viewer = hill.metadata.sessions.viewer(hill.session("teacher"))
+    assert viewer
+    return list(await LocalDesk(core.door, viewer).look("interventions"))
+
+
+async def test_one_good_score_and_another_course_raise_nothing(core: Core, hill: Hill) -> None:
+    ada, bo = hill.school.learners["S1"], hill.school.learners["S2"]
+    happened(core, row(ada, 30, 0), row(ada, 60, 1), row(ada, 30, 2))
+    happened(core, row(bo, 30, 0), row(bo, 30, 1), row(bo, 30, 2, course="c2"))
+    await raised(core, hill)
+    await asyncio.to_thread(core.live.close)
+    assert await raised_now(core, hill) == []
+
+
+async def test_a_new_start_does_not_raise_it_again(core: Core, hill: Hill) -> None:
+    ada = hill.school.learners["S1"]
+    happened(core, *(row(ada, 30, n) for n in range(3)))
+    await raised(core, hill, 1)
+    await asyncio.to_thread(core.live.close)
+    again = Hub(hill.door.warehouse, hill.clock, struggles=Struggles(hill.metadata.interventions))
+    again.open()
+    batch = events([row(ada, 20, 9)])
+    again.publish(batch, hill.door.warehouse.append(batch))
+    await asyncio.to_thread(again.close)
+    assert again.struggling(1, hill.clock().date()) == [ada]
+    assert len(await raised_now(core, hill)) == 1
+
+
+class Noted:
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, str, tuple[float, ...]]] = []
+
+    def raise_struggle(
+        self, organisation_id: int, learner_id: int, course_id: str, scores: Sequence[float], at: datetime
+    ) -> str | None:
+        self.calls.append((learner_id, course_id, tuple(scores)))
+        return "x"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 2), st.sampled_from(["c1", "c2"]), st.sampled_from([10.0, 59.5, 60.0, 90.0])
+        ),
+        max_size=25,
+    ),
+    st.integers(1, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_whoever_comes_to_struggle_is_told_once_until_it_is_over(
+    given_scores: list[tuple[int, str, float]], size: int
+) -> None:
+    """Against plain Python that looks at each batch's end at the newest five of each course."""
+    states, store = States(), Noted()
+    struggles = Struggles(store)
+    rows = [row(learner, score, n, course) for n, (learner, course, score) in enumerate(given_scores)]
+    wanted: list[tuple[int, str, tuple[float, ...]]] = []
+    known: set[tuple[int, str]] = set()
+    for start in range(0, len(rows), size):
+        batch = events(rows[start : start + size])
+        states.fold(changes(batch), scored(batch))
+        struggles.told(list(states.lows(scored(batch), MONDAY.date())), datetime.now(UTC))
+        seen = given_scores[: start + size]
+        for place in dict.fromkeys((n, c) for n, c, _ in given_scores[start : start + size]):
+            newest = [score for n, c, score in seen if (n, c) == place][:-6:-1]
+            low = len(newest) >= 3 and max(newest) < 60
+            if low and place not in known:
+                wanted.append((*place, tuple(newest)))
+            known = known | {place} if low else known - {place}
+    struggles.close()
+    assert store.calls == wanted
+
+
+def test_scores_of_weeks_ago_are_not_recent() -> None:
+    states, store = States(), Noted()
+    batch = events([row(1, 10, n) for n in range(4)])
+    states.fold(changes(batch), scored(batch))
+    later = date.fromordinal(MONDAY.date().toordinal() + 15)
+    Struggles(store).told(list(states.lows(scored(batch), later)), datetime.now(UTC))
+    assert store.calls == []
