@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import duckdb
-import ibis
 import pyarrow as pa
 
 from bench.report import Report, peak_mib, percentile, report, show
@@ -21,7 +20,9 @@ from compute.rollups import DELTAS
 from compute.scoping import Tables
 from connectors.warehouse import Warehouse, open_warehouse
 from connectors.warehouse.duckdb_parts import configuration
+from connectors.warehouse.sql import Compiler
 from models.ask import Ask
+from models.holes import Value
 from models.scope import Scope
 
 _SPAN = timedelta(days=90)
@@ -32,6 +33,7 @@ class Timing:
     ask: Ask
     source: str
     plan_ms: float
+    again_ms: float  # for the next one whose scope has the same form
     ours_ms: tuple[float, ...]
     bare_ms: tuple[float, ...]
 
@@ -45,18 +47,32 @@ def asks(until: date) -> Iterator[Ask]:
 
 
 def timed(
-    warehouse: Warehouse, bare: duckdb.DuckDBPyConnection, ask: Ask, scope: Scope, times: int
+    warehouse: Warehouse,
+    bare: duckdb.DuckDBPyConnection,
+    compiler: Compiler,
+    ask: Ask,
+    scope: Scope,
+    times: int,
 ) -> Timing:
     began = time.perf_counter()
-    plan = planner.plan(ask, Tables(scope))
-    statements = [str(ibis.to_sql(part, dialect="duckdb")) for part in plan.parts]
+    plan, statements = _planned(ask, scope, compiler)
     plan_ms = (time.perf_counter() - began) * 1000
+    another = replace(scope, organisation_id=scope.organisation_id + 1, on=scope.on + timedelta(days=1))
+    again_ms = _ms(lambda: _planned(ask, another, compiler))
     _ours(warehouse, plan)  # compiled and in memory, as it is from the second time on
     ours, other = [], []
     for _ in range(times):
         ours.append(_ms(lambda: _ours(warehouse, plan)))
-        other.append(_ms(lambda: [bare.execute(text).to_arrow_table() for text in statements]))
-    return Timing(ask, plan.source, plan_ms, tuple(ours), tuple(other))
+        other.append(_ms(lambda: [bare.execute(*each).to_arrow_table() for each in statements]))
+    return Timing(ask, plan.source, plan_ms, again_ms, tuple(ours), tuple(other))
+
+
+def _planned(
+    ask: Ask, scope: Scope, compiler: Compiler
+) -> tuple[Plan, list[tuple[str, Mapping[str, Value]]]]:
+    plan = planner.plan(ask, Tables(scope))
+    found = [compiler.statement(part) for part in plan.parts]
+    return plan, [(statement.text, values) for statement, values in found]
 
 
 def _ours(warehouse: Warehouse, plan: Plan) -> pa.Table:
@@ -76,7 +92,8 @@ def measured(events: int, times: int) -> tuple[Report, list[Timing]]:
     bare.execute("SET TimeZone = 'UTC'")
     (until,) = bare.execute("SELECT max(day) + 1 FROM events").fetchone() or (date.max,)
     scope = Scope(1, "organisation", until, sees_rows=True)
-    timings = [timed(warehouse, bare, ask, scope, times) for ask in asks(until)]
+    compiler = Compiler("duckdb")
+    timings = [timed(warehouse, bare, compiler, ask, scope, times) for ask in asks(until)]
     bare.close()
     warehouse.close()
     return _reported(timings, made.events, times), timings
@@ -96,6 +113,7 @@ def _reported(timings: Sequence[Timing], events: int, times: int) -> Report:
         "overhead_p50_ms": percentile(over, 0.5),
         "overhead_p95_ms": percentile(over, 0.95),
         "first_plan_p95_ms": percentile([each.plan_ms for each in timings], 0.95),
+        "second_scope_plan_p95_ms": percentile([each.again_ms for each in timings], 0.95),
         "peak_mib": peak_mib(),
     }
     floor = {"engine_p50_ms": percentile(bare, 0.5), "engine_p95_ms": percentile(bare, 0.95)}

@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from compute import checks, planner
 from compute.dimensions import dimension
+from compute.forms import Form, shared, values_in
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
@@ -40,13 +41,8 @@ def courses(ask: Ask, tables: Tables) -> Plan:
         raise BadQuestion(
             f"'courses' takes no {named}; narrow it by {', '.join(_NARROWED_BY)} with '=' or 'in'."
         )
-    taken = _taken(ask, tables)
-    rows = taken.left_join(_finished(taken, tables), list(_PAIR)).drop("learner_id_right", "course_id_right")
-    rows = _beside(rows, _next_lesson(taken, tables))
-    rows = _beside(rows, _due(taken, tables))
-    rows = rows.mutate(finished=rows.finished.fill_null(0))
     return Plan(
-        parts=(rows.select(*_PAIR, *_MEANINGS).order_by("title", *_PAIR),),
+        parts=(shared(_standing, ask, tables),),
         columns=(
             *(ColumnMeaning(name, "dimension", "", dimension(name).meaning) for name in _PAIR),
             *(ColumnMeaning(name, "detail", unit, meaning) for name, (unit, meaning) in _MEANINGS.items()),
@@ -55,17 +51,26 @@ def courses(ask: Ask, tables: Tables) -> Plan:
     )
 
 
+def _standing(tables: Tables, form: Form) -> ir.Table:
+    taken = _taken(form, tables)
+    rows = taken.left_join(_finished(taken, tables), list(_PAIR)).drop("learner_id_right", "course_id_right")
+    rows = _beside(rows, _next_lesson(taken, tables))
+    rows = _beside(rows, _due(taken, tables))
+    rows = rows.mutate(finished=rows.finished.fill_null(0))
+    return rows.select(*_PAIR, *_MEANINGS).order_by("title", *_PAIR)
+
+
 def _beside(rows: ir.Table, more: ir.Table) -> ir.Table:
     return rows.left_join(more, list(_PAIR)).drop("learner_id_right", "course_id_right")
 
 
-def _taken(ask: Ask, tables: Tables) -> ir.Table:
+def _taken(ask: Form, tables: Tables) -> ir.Table:
     """Courses in which the learner did something and which the learner did not leave."""
     learners = planner.of_learners(tables["learner"], ask, tables)
     days = tables["learner_course_day"].semi_join(learners, "learner_id")
     for where in ask.where:
         if where.dimension == "course_id":
-            days = days.filter(days.course_id.isin([str(v) for v in where.values]))
+            days = days.filter(days.course_id.isin(values_in(where, dimension("course_id"))))
     taken = days.group_by(*_PAIR).agg(
         last_active=days.day.max(),
         completed=days.completions.sum() > 0,
@@ -103,7 +108,7 @@ def _next_lesson(taken: ir.Table, tables: Tables) -> ir.Table:
 
 def _due(taken: ir.Table, tables: Tables) -> ir.Table:
     asked = tables["assessment"]
-    asked = asked.filter(asked.due_on >= ibis.literal(tables.scope.on))
+    asked = asked.filter(asked.due_on >= tables.today)
     asked = asked.select("course_id", "assessment_id", "due_on", due="title")
     events = tables["events"]
     handed_in = events.filter(events.event_type.isin(_HANDED_IN))

@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from models.ask import ColumnMeaning
+from models.holes import Query
 
 # How many distinct learners stand behind a cell: `_learners_mean_score` behind that row's mean_score.
 # Present only where rows may not be seen.
@@ -38,7 +39,7 @@ def as_it_is(table: pa.Table) -> pa.Table:
 
 @dataclass(frozen=True)
 class Plan:
-    parts: tuple[ir.Table, ...]
+    parts: tuple[ir.Table | Query, ...]
     columns: tuple[ColumnMeaning, ...]
     source: str
     join: Callable[[tuple[pa.Table, ...]], pa.Table] = only

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 import ibis.expr.types as ir
@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from compute import assembly, checks
 from compute.dimensions import DIMENSION, HELP, Column, Dimension, dimension, in_class
+from compute.forms import Blanks, Form, in_span, shared, values_in
 from compute.measures.measure import Measure
 from compute.plan import Plan, behind
 from compute.scoping import Tables
 from compute.sources import LESSONS, RAW, SOURCES, Source
-from models.ask import Ask, ColumnMeaning, Where
+from models.ask import Ask, ColumnMeaning, Operator, Where
 from models.errors import BadQuestion
 
 OPTIONS = ("labels", "fill")
@@ -41,11 +42,10 @@ def plan(ask: Ask, tables: Tables, source: str | None = None) -> Plan:
     by = checks.dimensions_of(ask, tables)
     groups = _grouped(measures, by, ask, tables, source)
     labels = [d for d in by if d.label] if checks.option(ask, "labels") else []
-    parts = [_part(group, by, ask, tables) for group in groups]
-    if tables.sees_rows and len(groups) == 1 and ask.limit and not checks.option(ask, "fill"):
-        parts = [_cut_short(parts[0], ask)]
+    short = tables.sees_rows and len(groups) == 1 and bool(ask.limit) and not checks.option(ask, "fill")
+    parts = [shared(_part, ask, tables, group, by, short) for group in groups]
     return Plan(
-        parts=(*parts, *(_titles(d, tables) for d in labels)),
+        parts=(*parts, *(shared(_titles, Ask(), tables, d) for d in labels)),
         columns=tuple(_columns(by, labels, measures)),
         source=", ".join(dict.fromkeys(group.source.table for group in groups)),
         join=functools.partial(
@@ -161,22 +161,14 @@ def _wanted(m: Measure, used: Sequence[Dimension], tables: Tables) -> set[str]:
 # ---- one query ------------------------------------------------------------------------------------------
 
 
-def _part(group: _Group, by: Sequence[Dimension], ask: Ask, tables: Tables) -> ir.Table:
-    used = [*by, *(dimension(w.dimension) for w in ask.where)]
+def _part(tables: Tables, form: Form, group: _Group, by: tuple[Dimension, ...], short: bool) -> ir.Table:
+    used = [*by, *(dimension(w.dimension) for w in form.where)]
     wanted = sorted(set().union(*(_wanted(m, used, tables) for m in group.measures)))
-    rows = group.source.rows(tables, lambda t: _in_span(t, ask), wanted)
+    rows = group.source.rows(tables, lambda t: in_span(t, form), wanted)
     rows = _attached(rows, _helping(group.measures), tables)
-    rows = _filtered(rows, by, ask, tables)
-    return _aggregated(rows, group.measures, [d.name for d in by], tables)
-
-
-def _in_span(t: ir.Table, ask: Ask) -> ir.Table:
-    span = []
-    if ask.since:
-        span.append(t.day >= ibis.literal(ask.since))
-    if ask.until:
-        span.append(t.day < ibis.literal(ask.until))
-    return t.filter(*span) if span else t
+    rows = _filtered(rows, by, form, tables)
+    cells = _aggregated(rows, group.measures, [d.name for d in by], tables)
+    return _cut_short(cells, form) if short else cells
 
 
 def _helping(measures: Sequence[Measure]) -> list[Column]:
@@ -189,7 +181,7 @@ def _attached(t: ir.Table, columns: Sequence[Column], tables: Tables) -> ir.Tabl
     return t
 
 
-def _filtered(t: ir.Table, by: Sequence[Dimension], ask: Ask, tables: Tables) -> ir.Table:
+def _filtered(t: ir.Table, by: Sequence[Dimension], ask: Form, tables: Tables) -> ir.Table:
     """Conditions on the table's own columns first, then what has to be looked up."""
     names = {d.name for d in by}
     wheres = [(w, dimension(w.dimension)) for w in ask.where]
@@ -206,10 +198,10 @@ def _filtered(t: ir.Table, by: Sequence[Dimension], ask: Ask, tables: Tables) ->
     return t
 
 
-def of_learners(learners: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
+def of_learners(learners: ir.Table, ask: Ask | Form, tables: Tables) -> ir.Table:
     """Rows of the learner table that meet the conditions on who the learner is and what class the
     learner is in now. Other conditions are on what learners did."""
-    t = learners.mutate(day=ibis.literal(tables.scope.on))
+    t = learners.mutate(day=tables.today)
     for where in ask.where:
         d = dimension(where.dimension)
         if d.name in learners.columns:
@@ -219,12 +211,12 @@ def of_learners(learners: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
     return t
 
 
-def _of_classes(t: ir.Table, where: Where, d: Dimension, tables: Tables) -> ir.Table:
+def _of_classes(t: ir.Table, where: Where | Blanks, d: Dimension, tables: Tables) -> ir.Table:
     """Rows of learners who were then in such a class; once each, also if they were in two of them."""
     members = tables.memberships
     avoided = where.op in ("!=", "not-in")
-    op = {"!=": "=", "not-in": "in"}.get(where.op, where.op)
-    asked = members.filter(_holds(members.class_id, Where(where.dimension, op, where.values), d))  # type: ignore[arg-type]
+    op: Operator = "in" if avoided else where.op
+    asked = members.filter(_holds(members.class_id, replace(where, op=op), d))
     rows = asked.select(
         _learner=asked.learner_id, _course=asked.course_id, _from=asked.valid_from, _until=asked.valid_until
     )
@@ -232,8 +224,8 @@ def _of_classes(t: ir.Table, where: Where, d: Dimension, tables: Tables) -> ir.T
     return t.anti_join(rows, met) if avoided else t.semi_join(rows, met)
 
 
-def _holds(column: ir.Value, where: Where, d: Dimension) -> ir.BooleanValue:
-    values = [ibis.literal(v) for v in checks.values_of(where, d)]
+def _holds(column: ir.Value, where: Where | Blanks, d: Dimension) -> ir.BooleanValue:
+    values = values_in(where, d)
     match where.op:
         case "=" | "in":
             return column.isin(values)
@@ -275,14 +267,14 @@ def _filled(cells: ir.Table, m: Measure) -> ir.BooleanValue:
     return (value != 0).fill_null(False) if m.counts else value.notnull()
 
 
-def _cut_short(part: ir.Table, ask: Ask) -> ir.Table:
+def _cut_short(part: ir.Table, ask: Form) -> ir.Table:
     named = {name.removeprefix("-") for name in ask.order}
     keys = [*ask.order, *(name for name in dict.fromkeys(ask.by) if name not in named)]
     sorting = [ibis.desc(k[1:]) if k.startswith("-") else ibis.asc(k) for k in keys]
     return (part.order_by(sorting) if sorting else part).limit(ask.limit)
 
 
-def _titles(d: Dimension, tables: Tables) -> ir.Table:
+def _titles(tables: Tables, _: Form, d: Dimension) -> ir.Table:
     assert d.label
     rows = tables[d.label.table]
     return rows.select(id=rows[d.name], title=rows[d.label.column])

@@ -1,8 +1,14 @@
 """The warehouse's tables, already narrowed to who asks. A question cannot forget the scope, because it
-is never handed anything wider."""
+is never handed anything wider.
+
+Who asks is in the expressions as holes: thirty pupils who ask the same share one SQL text, and each
+brings the own pseudonym when it runs. Without a value a narrowed table cannot be read at all.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
@@ -11,8 +17,9 @@ import ibis.expr.types as ir
 
 from models.ask import Audience
 from models.errors import NotFound
+from models.holes import Value, hole, padded
 from models.quality import QualityRules
-from models.scope import Scope
+from models.scope import RowScope, Scope
 from models.tables import TABLE, TABLES
 
 _UNBOUND = {table.name: table.unbound for table in TABLES}
@@ -20,6 +27,18 @@ _UNBOUND = {table.name: table.unbound for table in TABLES}
 _OF_NOBODY = frozenset({"quality_day", "quality_check", "quality_batch", "school_day"})
 _ALWAYS = date(1, 1, 1)
 FOREVER = date(9999, 12, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeForm:
+    """A scope without its values: which narrowings it has, and how many ids each takes."""
+
+    rows: RowScope
+    learners: int
+    classes: int
+    sponsored: bool
+    sees_rows: bool
+    audience: Audience
 
 
 class Tables:
@@ -32,11 +51,52 @@ class Tables:
     def __init__(
         self, scope: Scope, audience: Audience = "mine", quality: QualityRules | None = None
     ) -> None:
-        self.scope = scope
-        self.quality = quality or QualityRules()
-        self.audience = audience
-        self.sees_rows = scope.sees_rows and audience == "mine"
+        learners, classes = _numbered("learner", scope.learners), _numbered("class", scope.classes)
+        sponsor = {} if scope.sponsor_id is None else {"sponsor": scope.sponsor_id}
+        self._scope: Scope | None = scope
+        self._quality: QualityRules | None = quality or QualityRules()
+        self.values: dict[str, Value] = {
+            "organisation": scope.organisation_id,
+            "today": scope.on,
+            **learners,
+            **classes,
+            **sponsor,
+        }
+        sees_rows = scope.sees_rows and audience == "mine"
+        self._take_form(
+            ScopeForm(scope.rows, len(learners), len(classes), bool(sponsor), sees_rows, audience)
+        )
+
+    def _take_form(self, form: ScopeForm) -> None:
+        self.form = form
+        self.audience = form.audience
+        self.sees_rows = form.sees_rows
         self._made: dict[str, ir.Table] = {}
+
+    @property
+    def scope(self) -> Scope:
+        assert self._scope, "a query is built from forms alone: use tables.today, tables.form, a hole"
+        return self._scope
+
+    @property
+    def quality(self) -> QualityRules:
+        assert self._quality, "a query is built from forms alone"
+        return self._quality
+
+    @property
+    def today(self) -> ir.DateScalar:
+        """The scope's day."""
+        return self._hole("today", "date")
+
+    def days_ago(self, days: int) -> ir.DateScalar:
+        return (self.today - ibis.interval(days=days)).cast("date")
+
+    def without_values(self) -> Tables:
+        """For whoever builds what others of the same form will share."""
+        bare = object.__new__(Tables)
+        bare._scope, bare._quality, bare.values = None, None, {}
+        bare._take_form(self.form)
+        return bare
 
     def __getitem__(self, name: str) -> ir.Table:
         if not self.offers(name):
@@ -76,13 +136,13 @@ class Tables:
 
     @property
     def _by_learner(self) -> bool:
-        return self.scope.rows not in ("organisation", "nothing")
+        return self.form.rows not in ("organisation", "nothing")
 
     @property
     def _by_course(self) -> bool:
         """Is the scope one of classes, so that a learner counts in the class's course only?"""
-        return self.scope.rows == "taught" or (
-            self.audience == "peers" and self.scope.rows in ("own", "linked")
+        return self.form.rows == "taught" or (
+            self.audience == "peers" and self.form.rows in ("own", "linked")
         )
 
     def _narrowed(self, name: str) -> ir.Table:
@@ -100,8 +160,8 @@ class Tables:
 
     def _of_organisation(self, name: str) -> ir.Table:
         rows = _UNBOUND[name]
-        rows = rows.filter(rows.organisation_id == self.scope.organisation_id)
-        hidden = self.scope.rows == "nothing" and name not in _OF_NOBODY
+        rows = rows.filter(rows.organisation_id == self._hole("organisation", "int32"))
+        hidden = self.form.rows == "nothing" and name not in _OF_NOBODY
         return rows.filter(ibis.literal(False)) if hidden else rows
 
     def _learners_only(self, rows: ir.Table) -> ir.Table:
@@ -109,13 +169,13 @@ class Tables:
             return rows
         if self._by_course:
             return rows.semi_join(self._taught, "learner_id")
-        if self.scope.rows == "sponsored":
+        if self.form.rows == "sponsored":
             return rows.semi_join(self._sponsored, "learner_id")
-        return rows.filter(_among(rows.learner_id, self.scope.learners))
+        return rows.filter(self._among_learners(rows))
 
     def _of_classes(self, name: str, rows: ir.Table) -> ir.Table:
-        if name == "class" and self.scope.rows == "taught":
-            return rows.filter(_among(rows.class_id, self.scope.classes))  # also while nobody is in it
+        if name == "class" and self.form.rows == "taught":
+            return rows.filter(self._among_classes(rows))  # also while nobody is in it
         if name == "class":
             return rows.semi_join(self._members, "class_id")
         return rows.semi_join(self._members, ["class_id", "learner_id"])
@@ -124,12 +184,12 @@ class Tables:
     def _members(self) -> ir.Table:
         """Who is in the scope's classes on the scope's day."""
         members = self._of_organisation("class_member")
-        on = ibis.literal(self.scope.on)
+        on = self.today
         ends = members.valid_until
         current = members.filter(members.valid_from <= on, ends.isnull() | (ends > on))
-        if self.scope.rows == "taught":
-            return current.filter(_among(current.class_id, self.scope.classes))
-        own = current.filter(_among(current.learner_id, self.scope.learners))
+        if self.form.rows == "taught":
+            return current.filter(self._among_classes(current))
+        own = current.filter(self._among_learners(current))
         return current.semi_join(own, "class_id")
 
     @cached_property
@@ -140,13 +200,29 @@ class Tables:
     @cached_property
     def _sponsored(self) -> ir.Table:
         learner = self._of_organisation("learner")
-        if self.scope.sponsor_id is None:
+        if not self.form.sponsored:
             return learner.filter(ibis.literal(False)).select("learner_id")
-        return learner.filter(learner.sponsor_id == self.scope.sponsor_id).select("learner_id")
+        return learner.filter(learner.sponsor_id == self._hole("sponsor", "string")).select("learner_id")
+
+    def _among_learners(self, rows: ir.Table) -> ir.BooleanValue:
+        return _among(
+            rows.learner_id, [self._hole(f"learner_{n}", "int64") for n in range(self.form.learners)]
+        )
+
+    def _among_classes(self, rows: ir.Table) -> ir.BooleanValue:
+        holes = [self._hole(f"class_{n}", "string") for n in range(self.form.classes)]
+        return _among(rows.class_id, holes)
+
+    def _hole(self, name: str, kind: str) -> ir.Value:
+        return hole(name, kind, self.values.get(name))
 
 
-def _among(column: ir.Value, values: tuple[int, ...] | tuple[str, ...]) -> ir.BooleanValue:
-    return column.isin(values) if values else ibis.literal(False)
+def _numbered(name: str, ids: Sequence[Value]) -> dict[str, Value]:
+    return {f"{name}_{n}": each for n, each in enumerate(padded(ids))} if ids else {}
+
+
+def _among(column: ir.Value, holes: list[ir.Value]) -> ir.BooleanValue:
+    return column.isin(holes) if holes else ibis.literal(False)
 
 
 def _merged(members: ir.Table) -> ir.Table:

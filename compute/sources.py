@@ -27,7 +27,7 @@ RAW = EVENTS.name
 LESSONS = f"{LEARNER_COURSE_DAY.name} + {RAW}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """`rows` takes the narrowed tables, a cut by days, and the columns wanted."""
 

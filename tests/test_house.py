@@ -50,6 +50,7 @@ ROOMS = {
         "models/tables.py",
         "models/contracts.py",
         "models/rollup.py",
+        "models/holes.py",
         "connectors/warehouse/",
     ),
     "confluent_kafka": ("connectors/sources/kafka.py",),

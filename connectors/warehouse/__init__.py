@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from models.ask import Watermark
+from models.holes import Query
 from models.rollup import Rollups
 
 
@@ -32,8 +33,9 @@ class Warehouse(Protocol):
     def migrate(self) -> None:
         """Bring the schema forward; raise NewerSchema when it is ahead of this program."""
 
-    def fetch(self, expr: ir.Expr, *, limit_s: float | None = None) -> pa.Table:
-        """Run an unbound Ibis expression (over models.tables). Blocking, safe from many threads."""
+    def fetch(self, expr: ir.Expr | Query, *, limit_s: float | None = None) -> pa.Table:
+        """Run an unbound Ibis expression (over models.tables), or a query whose SQL others share.
+        Blocking, safe from many threads."""
         ...
 
     def append(

@@ -11,6 +11,7 @@ from typing import Literal
 
 import ibis.expr.types as ir
 import psycopg
+import psycopg.sql
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -41,11 +42,13 @@ from connectors.warehouse.sql import (
     Compiler,
     RollupStatements,
     Statement,
+    filled,
     last_of_key,
     rollup_statements,
     same_key,
 )
 from models.ask import Watermark
+from models.holes import Query
 from models.rollup import RECENT, Rollups
 from models.tables import EVENTS, TABLE
 
@@ -82,14 +85,17 @@ class PostgresWarehouse:
                     run(cursor, statement)
                 run(cursor, recorded(number, migration))
 
-    def fetch(self, expr: ir.Expr, *, limit_s: float | None = None) -> pa.Table:
-        statement = self._compiler.statement(expr)
+    def fetch(self, expr: ir.Expr | Query, *, limit_s: float | None = None) -> pa.Table:
+        statement, values = self._compiler.statement(expr)
         if statement.reads_sessions and self._rollups:
             self.fold()
         with self._transaction(limit_s) as cursor:
             if limit_s:
                 run(cursor, f"SET LOCAL statement_timeout = {max(1, int(limit_s * 1000))}")
-            return copy_out(cursor, self._with_recent(statement), statement.schema)
+            text = filled(
+                self._with_recent(statement), values, lambda v: psycopg.sql.Literal(v).as_string(cursor)
+            )
+            return copy_out(cursor, text, statement.schema)
 
     def append(
         self,
