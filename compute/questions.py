@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 from compute import assembly, checks, planner, quality, quality_anomalies, quality_rows
 from compute.content import CONTENT
 from compute.courses import courses
+from compute.forms import Form, shared
 from compute.insights import group_plan, insights
 from compute.leaderboard import leaderboard
 from compute.learners.anomalies import learner_anomalies
@@ -19,9 +20,9 @@ from compute.learners.observing import learner_habits
 from compute.learners.over_time import learner_periods, learner_trends
 from compute.learners.profile import learner_profile
 from compute.learners.skills import learner_skills
-from compute.forms import Form, shared
 from compute.measures import measure
 from compute.plan import Plan
+from compute.recommendations import recommendations
 from compute.rewards import rewards
 from compute.schooldays import school_days
 from compute.scoping import Tables
@@ -198,6 +199,14 @@ QUESTIONS: tuple[Question, ...] = (
         "near",
         "learners",
         group_plan,
+    ),
+    Question(
+        "recommendations",
+        "The next best steps of each learner, with the reason and what can be expected of each.",
+        "ask-learners",
+        "near",
+        "learners",
+        recommendations,
     ),
     Question(
         "school_days",
