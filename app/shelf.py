@@ -6,6 +6,7 @@ Kept under question and scope: what one scope was told can never be handed to an
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
@@ -32,6 +33,7 @@ class Shelf:
         self._max = max_bytes
         self._clock = clock
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._lock = threading.RLock()  # the loop looks here, and so do the threads that fetch
         self.bytes = 0
         self.hits = 0
         self.misses = 0
@@ -40,13 +42,14 @@ class Shelf:
         return len(self._kept)
 
     def get(self, key: Hashable, watermark: int, freshness: Freshness) -> Answer | None:
-        kept = self._kept.get(key)
-        if kept is None or not self._is_fresh(kept, watermark, freshness):
-            self.misses += 1
-            return None
-        self.hits += 1
-        self._kept.move_to_end(key)
-        return kept.answer
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None or not self._is_fresh(kept, watermark, freshness):
+                self.misses += 1
+                return None
+            self.hits += 1
+            self._kept.move_to_end(key)
+            return kept.answer
 
     def _is_fresh(self, kept: _Kept, watermark: int, freshness: Freshness) -> bool:
         return kept.answer.watermark == watermark or self._clock() - kept.since < OLDEST_S[freshness]
@@ -55,11 +58,12 @@ class Shelf:
         size = answer.table.nbytes + _FRAME_BYTES
         if size > self._max // 4:
             return  # one huge answer must not empty the shelf
-        self._drop(key)
-        self._kept[key] = _Kept(answer, self._clock(), size)
-        self.bytes += size
-        while self.bytes > self._max:
-            self._drop(next(iter(self._kept)))
+        with self._lock:
+            self._drop(key)
+            self._kept[key] = _Kept(answer, self._clock(), size)
+            self.bytes += size
+            while self.bytes > self._max:
+                self._drop(next(iter(self._kept)))
 
     def _drop(self, key: Hashable) -> None:
         gone = self._kept.pop(key, None)
@@ -68,8 +72,9 @@ class Shelf:
 
     def clear(self) -> None:
         """After an erasure nothing that was derived before may be told again."""
-        self._kept.clear()
-        self.bytes = 0
+        with self._lock:
+            self._kept.clear()
+            self.bytes = 0
 
 
 class Flights:

@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from app.doorway import Doorway
+from compute.disclosure import cells
 from models.ask import Ask, Where
 from models.errors import BadQuestion, NotFound, NotSignedIn, Unavailable
 from tests.app.conftest import JANUARY, Hill, desk_of
@@ -51,6 +52,16 @@ async def test_a_group_under_ten_is_hidden_from_who_may_not_see_rows(doorway: Do
     assert [row["events"] for row in answer.rows()] == [None]
     assert answer.suppressed == 1
     assert answer.table.column_names == ["events"]
+
+
+async def test_what_decides_on_hiding_is_told_to_nobody(doorway: Doorway, hill: Hill) -> None:
+    desk = await desk_of(doorway, hill, "executive")
+    scope = hill.metadata.scope_of(desk.viewer, hill.clock.now.date())
+    decisive = [cell.ask for cell in cells(EVENTS, scope)]
+    assert decisive
+    for ask in (EVENTS, *decisive):
+        for row in (await desk.ask(ask)).rows():
+            assert {row[name] for name in ask.measures} == {None}
 
 
 async def test_a_relation_that_ends_narrows_the_next_question_of_an_open_desk(
