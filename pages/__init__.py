@@ -7,11 +7,16 @@ from pages.learner import LearnerPage
 from pages.parent import ParentPage
 from pages.places import Page, Visit
 from pages.quality import QualityPage
+from pages.settings import SettingsPage
 from pages.student import StudentPage
+from pages.student.achievements import AchievementsPage
+from pages.student.progress import ProgressPage
 from pages.teacher import TeacherPage
 
 PAGES: tuple[Page, ...] = (
     Page("/student", "page.student", "open-page:student", StudentPage, "person", ("period",), ("student",)),
+    Page("/progress", "page.progress", "open-page:progress", ProgressPage, "trend", ("frame",)),
+    Page("/achievements", "page.achievements", "open-page:achievements", AchievementsPage, "star"),
     Page(
         "/parent", "page.parent", "open-page:parent", ParentPage, "family", ("child", "period"), ("guardian",)
     ),
@@ -42,6 +47,7 @@ PAGES: tuple[Page, ...] = (
         ("period", "course", "class"),
         ("administrator",),
     ),
+    Page("/settings", "page.settings", "open-page:settings", SettingsPage, "gear"),
     Page("/quality", "page.quality", "open-page:quality", QualityPage, "check", ("period",)),
 )
 

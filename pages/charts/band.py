@@ -1,4 +1,4 @@
-"""Where a measure has been, and where it goes if it goes on like this: a line, then a band that says how sure."""
+"""Where a measure has been, and where it goes if it goes on like this: a line, and a band of how sure."""
 
 from __future__ import annotations
 
@@ -35,24 +35,26 @@ def band(
     *,
     x: str,
     y: str,
+    value: Callable[[Mapping[str, Any]], float | None],
     said: Callable[[Mapping[str, Any]], str],
     ahead: Sequence[Ahead] = (),
     said_ahead: Callable[[Ahead], str] | None = None,
     ahead_text: str = "",
     top: float | None = None,
-    factor: float = 1.0,
     running: date | None = None,
     alternative: str = "",
     height: int = 220,
 ) -> Drawing:
-    """`ahead` continues the line; `running` is the place that is not over, a hollow dot. A gap stays a gap."""
+    """`ahead` continues the line; `running` is the place that is not over, a hollow dot. A gap stays one.
+
+    `value` reads a row; `y` names what it reads."""
     beyond = tuple(ahead)
-    key = ("band", answer.key, x, y, beyond, ahead_text, top, factor, running, speech, height, alternative)
+    key = ("band", answer.key, x, y, beyond, ahead_text, top, running, speech, height, alternative)
 
     def draw() -> Drawing:
         rows = sorted(answer.rows(), key=lambda r: str(r[x]))
         text = _shape(height, speech.language).pour(
-            _poured(rows, beyond, x, y, said, said_ahead, ahead_text, top, factor, running, speech)
+            _poured(rows, beyond, x, value, said, said_ahead, ahead_text, top, running, speech)
         )
         return Drawing(text, alternative or speech.say("chart.nothing"), height)
 
@@ -104,45 +106,42 @@ def _poured(
     rows: Sequence[Mapping[str, Any]],
     ahead: Sequence[Ahead],
     x: str,
-    y: str,
+    value: Callable[[Mapping[str, Any]], float | None],
     said: Callable[[Mapping[str, Any]], str],
     said_ahead: Callable[[Ahead], str] | None,
     ahead_text: str,
     top: float | None,
-    factor: float,
     running: date | None,
     speech: Speech,
 ) -> dict[str, Any]:
-    known = [row for row in rows if row[y] is not None]
-    values = [row[y] * factor if row[y] is not None else None for row in rows]
-    over = [row for row in known if row[x] != running]
-    last = [(over[-1][x], over[-1][y] * factor)] if over and ahead else []
-    path = last + [(one.day, one.value * factor) for one in ahead]
-    highest = max([v for v in values if v is not None] + [one.high * factor for one in ahead], default=1) or 1
+    values = [value(row) for row in rows]
+    known = [(row, v) for row, v in zip(rows, values, strict=True) if v is not None]
+    over = [(row[x], v) for row, v in known if row[x] != running]
+    last = over[-1:] if ahead else []
+    path = last + [(one.day, one.value) for one in ahead]
+    highest = max([v for _, v in known] + [one.high for one in ahead], default=1) or 1
     days = [row[x] for row in rows] + [one.day for one in ahead]
     named, labels = ticks(days, speech)
     pad = max(1, (at(days[-1]) - at(days[0])) // 40) if days else 1
-    lows = [v for _, v in last] + [max(0.0, one.low * factor) for one in ahead]
-    highs = [v for _, v in last] + [one.high * factor for one in ahead]
-    ceiling = top * 1.04 if top is not None else highest * 1.12
+    ceiling = max(top, highest) * 1.04 if top is not None else highest * 1.12
+    lows = [v for _, v in last] + [max(0.0, one.low) for one in ahead]
+    highs = [v for _, v in last] + [one.high for one in ahead]
     return {
         "line": Columns({"x": [at(row[x]) for row in rows], "y": values}),
         "points": Columns(
             {
-                "x": [at(row[x]) for row in known],
-                "y": [row[y] * factor for row in known],
-                "said": [said(row) for row in known],
-                "fill": [SURFACE if row[x] == running else SERIES[0] for row in known],
+                "x": [at(row[x]) for row, _ in known],
+                "y": [v for _, v in known],
+                "said": [said(row) for row, _ in known],
+                "fill": [SURFACE if row[x] == running else SERIES[0] for row, _ in known],
             }
         ),
-        "area": Columns(
-            {"x": [at(d) for d, _ in path], "low": lows, "high": [min(h, ceiling) for h in highs]}
-        ),
+        "area": Columns({"x": [at(d) for d, _ in path], "low": lows, "high": highs}),
         "ahead": Columns({"x": [at(d) for d, _ in path], "y": [v for _, v in path]}),
         "marks": Columns(
             {
                 "x": [at(one.day) for one in ahead],
-                "y": [one.value * factor for one in ahead],
+                "y": [one.value for one in ahead],
                 "said": [said_ahead(one) if said_ahead else "" for one in ahead],
             }
         ),

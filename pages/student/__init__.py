@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
-from compute.dimensions import first_day
-from compute.release import closed_until
-from models.ask import Ask
 from pages.cards import Card, Figure, figures, paragraph
 from pages.findings import before, change
 from pages.findings import then as compared
-from pages.learner.parts import calendar_card, is_done, lasting, results_card, standing, streak_of, tiles
-from pages.rows import row_of, rows_of
+from pages.learner.parts import ago, calendar_card, is_done, lasting, results_card, standing, streak_of, tiles
+from pages.learner.reading import rows_about
+from pages.learner.skills import radar_card
+from pages.rows import Row, row_of
 from pages.sheet import Asking, Sheet, Slot
 
 
@@ -23,9 +21,9 @@ class StudentPage(Sheet):
         Slot("onward", height=72),
         Slot("glance", height=128, live=True, bare=True),
         Slot("mine", height=360),
-        Slot("year", span=12, height=240),
-        Slot("results", span=8, height=280),
-        Slot("peers", span=4, height=280),
+        Slot("year", span=8, height=360),
+        Slot("skills", span=4, height=360),
+        Slot("results", height=280),
     )
 
     async def hello(self, ask: Asking) -> Card:
@@ -71,6 +69,7 @@ class StudentPage(Sheet):
     async def glance(self, ask: Asking) -> Card:
         speech, say = self.visit.speech, self.say
         run = await streak_of(self, ask)
+        state = next(iter(await rows_about(self, ask, "learner_now")), None)
         rows = await standing(self, ask)
         now = row_of(await ask("learning_minutes"))["learning_minutes"] or 0
         then = row_of(await ask.before("learning_minutes"))["learning_minutes"] or 0
@@ -84,6 +83,7 @@ class StudentPage(Sheet):
                         say("learner.school_days", n=run.current),
                         say("student.longest", n=run.longest),
                     ),
+                    *self._momentum(state),
                     Figure(
                         say("student.time"),
                         speech.duration(now * 60),
@@ -99,6 +99,15 @@ class StudentPage(Sheet):
             ),
         )
 
+    def _momentum(self, state: Row | None) -> list[Figure]:
+        """How it goes at this moment; somebody who has never been here has none."""
+        if state is None or state["last_active"] is None:
+            return []
+        say, momentum = self.say, state["momentum"]
+        today = say("student.today", n=state["lessons_today"]) if momentum == "high" else ""
+        seen = today or say("student.seen", when=ago(self, state["last_active"]))
+        return [Figure(say("student.momentum"), say(f"student.momentum_{momentum}"), seen)]
+
     async def mine(self, ask: Asking) -> Card:
         rows = await standing(self, ask)
         if not rows:
@@ -111,32 +120,8 @@ class StudentPage(Sheet):
     async def results(self, ask: Asking) -> Card:
         return await results_card(self, ask, "student")
 
-    async def peers(self, ask: Asking) -> Card:
-        """The class in the last whole month: an average of many, or a sentence why there is none."""
-        say, speech = self.say, self.visit.speech
-        month, until = self._last_month()
-        span = replace(self.filters, since=month, until=until)
-        own = row_of(await ask("mean_score", filters=span))["mean_score"]
-        peers = await ask.put(Ask(measures=("mean_score",), audience="peers"), filters=span)
-        rows = rows_of(peers)
-        theirs = rows[0]["mean_score"] if rows else None
-        sub = say("student.peers_sub", month=speech.day(month, "yMMMM"))
-        if theirs is None:
-            return Card(say("student.peers"), sub, empty=say("student.peers_few"))
-        shown = [
-            Figure(say("student.you"), speech.percent(own)),
-            Figure(say("student.your_classes"), speech.percent(theirs)),
-        ]
-        return Card(
-            say("student.peers"),
-            sub,
-            body=figures(shown),
-            after=paragraph(say("student.peers_means"), "sub after"),
-        )
-
-    def _last_month(self) -> tuple[date, date]:
-        until = closed_until(self.today)
-        return first_day("month", date.fromordinal(until.toordinal() - 1)), until
+    async def skills(self, ask: Asking) -> Card:
+        return await radar_card(self, ask, "student")
 
 
 __all__ = ["StudentPage"]

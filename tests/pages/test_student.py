@@ -91,7 +91,7 @@ async def test_results_are_dots_over_the_middle_of_the_own_past(school: Elm) -> 
 
 
 async def test_the_class_average_is_of_many_and_of_a_whole_month(school: Elm) -> None:
-    card = (await school.cards("p1", "/student"))["peers"]
+    card = (await school.cards("p1", "/progress"))["peers"]
     february = [r for r in school.rows if r["day"].month == 2 and r["course_id"] == "c1"]
     assert card is not None
     assert "February" in card.sub
@@ -104,7 +104,7 @@ async def test_the_class_average_is_of_many_and_of_a_whole_month(school: Elm) ->
 async def test_who_has_done_nothing_reads_what_will_stand_there(school: Elm) -> None:
     cards = await school.cards(f"p{NEVER[1:]}", "/student")
     assert cards["onward"] is None
-    for name in ("mine", "year", "results", "peers"):
+    for name in ("mine", "year", "results", "skills"):
         card = cards[name]
         assert card is not None
         assert card.empty or card.body
