@@ -11,85 +11,36 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any, ClassVar, cast
 
-import orjson
 from markupsafe import Markup
 from panel.viewable import Viewer
 
-from models.ask import Answer, Ask
+from models.ask import Answer
 from models.errors import HeadwayError, NotFound, Unavailable
-from pages import about, filters, frame, tables
+from pages import filters, frame, tables
+from pages.asking import Asking, Slot
 from pages.cards import Card
 from pages.filters import Filters
+from pages.hearing import Hearing, dumped
 from pages.live import Pulse
 from pages.me import Offered, choices
 from pages.places import Visit
 from pages.stage import MOST_CARDS, Stage
 
+__all__ = ["Asking", "Sheet", "Slot"]
 log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 30.0
+BLINK_S = 2.0  # core is away so long before the page says so
 RETRY_S = 2.0  # between attempts while core is away
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A place for a card, of its final size from the first moment."""
-
-    name: str  # the sheet's method that fills it
-    span: int = 12  # of twelve columns on a desktop; a phone has one
-    height: int = 120  # pixels its content will take
-    live: bool = False  # asked again whenever data moves; the others once a minute
-    bare: bool = False  # no frame around it: a greeting, a row of figures
-
-
-class Asking:
-    """One card's questions: within the page's filters, and remembered for "what is this number"."""
-
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
-        self.filters = sheet.filters
-        self.answers: list[Answer] = []
-
-    async def __call__(
-        self,
-        *measures: str,
-        by: str | Sequence[str] = (),
-        filters: Filters | None = None,
-        within: bool = True,
-        **parts: Any,
-    ) -> Answer:
-        """Measures of the catalogue by dimensions; `within=False` asks past the page's filters."""
-        by = (by,) if isinstance(by, str) else tuple(by)
-        ask = Ask(measures=measures, by=by, **parts)
-        return await self.put(ask, filters=filters, within=within)
-
-    async def put(self, ask: Ask, filters: Filters | None = None, within: bool = True) -> Answer:
-        if within:
-            ask = (filters or self.filters).narrow(ask)
-        answer = await self._sheet.visit.desk.ask(ask)
-        self.answers.append(answer)
-        return answer
-
-    async def before(self, *measures: str, by: str | Sequence[str] = (), **parts: Any) -> Answer:
-        """The same over the span before, to compare with. Not shown in the table view."""
-        answer = await self(*measures, by=by, filters=self.filters.before, **parts)
-        self.answers.remove(answer)
-        return answer
-
-    async def names(self, learners: Sequence[int]) -> Mapping[int, str]:
-        """Display names, looked up at render and kept nowhere."""
-        return await self._sheet.visit.desk.names(learners)
 
 
 Fill = Callable[[Asking], Awaitable[Card | None]]
 
 
-class Sheet(Viewer):
-    slots: ClassVar[tuple[Slot, ...]] = ()
-    marks: ClassVar[tuple[str, ...]] = ()  # dimensions a click may narrow the page by
+class Sheet(Hearing, Viewer):
     period: ClassVar[str] = "week"  # looked at when the URL names none
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -115,6 +66,9 @@ class Sheet(Viewer):
         self._news: dict[str, Any] = {}
         self._missed: set[str] = set()  # cards that could not be asked for because core was away
         self._document: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._unhook: Callable[[], None] = _nothing
+        self._away: asyncio.TimerHandle | None = None
 
     def __panel__(self) -> Any:
         return self.stage
@@ -144,16 +98,28 @@ class Sheet(Viewer):
     def today(self) -> date:
         return datetime.now(self.visit.speech.zone).date()
 
+    @property
+    def is_open(self) -> bool:
+        """Is it in front of somebody? For a card's file a page is made that nobody sees."""
+        return self._document is not None
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Beside the page's own work, until the page is left."""
+        self._run(work)
+
     # The life of a page
 
     def start(self) -> None:
         from panel import state
 
         self._document = state.curdoc
+        self._loop = asyncio.get_running_loop()
+        self._unhook = self.visit.desk.on_line(self._line_told)
         self._run(self._first())
 
     def leave(self) -> None:
         self._pulse.stop()
+        self._unhook()
         for task in list(self._running):
             task.cancel()
 
@@ -199,6 +165,21 @@ class Sheet(Viewer):
             return frame.broken(self.visit.speech)
         return replace(card, answers=card.answers or tuple(asking.answers)) if card else None
 
+    def _line_told(self, is_up: bool) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._line, is_up)
+
+    def _line(self, is_up: bool) -> None:
+        """Core went away or came back. A blink is not worth a word; what was missed is asked at once."""
+        if self._away is not None:
+            self._away.cancel()
+            self._away = None
+        if is_up:
+            self._later({"notice": ""})
+            self._run(self._again(self._taken()))
+        elif self._loop is not None:
+            self._away = self._loop.call_later(BLINK_S, self._later, {"notice": self.say("frame.away")})
+
     def _miss(self, slot: Slot) -> None:
         is_first = not self._missed
         self._missed.add(slot.name)
@@ -208,8 +189,11 @@ class Sheet(Viewer):
     async def _catch_up(self) -> None:
         """The cards fill themselves when the data is back, whether or not it moved meanwhile."""
         await asyncio.sleep(RETRY_S)
+        await self._again(self._taken())
+
+    def _taken(self) -> list[Slot]:
         missed, self._missed = self._missed, set()
-        await self._again([slot for slot in self.slots if slot.name in missed])
+        return [slot for slot in self.slots if slot.name in missed]
 
     async def answers_of(self, slot: str) -> tuple[Answer, ...]:
         """A card's answers without its page: for its file."""
@@ -250,75 +234,6 @@ class Sheet(Viewer):
         news, self._news = self._news, {}
         self.stage.send(news)
 
-    # From the browser
-
-    def _told(self, message: Mapping[str, Any]) -> None:
-        """Everything here was sent by a browser: checked before it is believed."""
-        heard = getattr(self, f"_hear_{message['kind']}", None)
-        if heard is not None:
-            heard(message)
-
-    def _hear_place(self, message: Mapping[str, Any]) -> None:
-        query = message.get("query")
-        if isinstance(query, dict) and len(query) < 32:
-            self.place({str(k): str(v)[:200] for k, v in query.items()})
-
-    def place(self, query: Mapping[str, str]) -> None:
-        """The URL changed: ask everything again."""
-        self.filters = filters.checked(self._read(query), self.offered)
-        self._later({"state": self.filters.link()})
-        self._run(self._fill(self.slots))
-
-    def _hear_pick(self, message: Mapping[str, Any]) -> None:
-        mark = message.get("mark")
-        if message.get("slot") in self.cards and isinstance(mark, dict):
-            known = {str(k): str(v)[:200] for k, v in mark.items() if k in self.marks and v is not None}
-            if known:
-                self.picked(str(message["slot"]), known)
-
-    def picked(self, slot: str, mark: Mapping[str, str]) -> None:
-        """A click on a mark narrows the page; a second click on it widens it again."""
-        marks = {k: v for k, v in self.filters.marks.items() if k not in mark}
-        if any(self.filters.marks.get(k) != v for k, v in mark.items()):
-            marks.update(mark)
-        self.filters = replace(self.filters, marks=marks)
-        self._later({"state": self.filters.link()})
-        self._run(self._fill(self.slots))
-
-    def _hear_do(self, message: Mapping[str, Any]) -> None:
-        deed = getattr(self, f"do_{message.get('deed')}", None)
-        if deed is not None:
-            self._run(self._deed(deed, str(message.get("value", ""))[:500]))
-
-    async def _deed(self, deed: Callable[[str], Awaitable[Sequence[str] | None]], value: str) -> None:
-        """`do_<name>(value)` may return the names of the slots to fill again."""
-        try:
-            again = await deed(value)
-        except HeadwayError as error:
-            self._later({"said": error.detail})
-            return
-        await self._fill([slot for slot in self.slots if slot.name in (again or ())])
-
-    def _hear_open(self, message: Mapping[str, Any]) -> None:
-        name, what = str(message.get("slot")), message.get("what")
-        card = self.cards.get(name)
-        if card is None or what not in ("table", "about"):
-            return
-        body = about.table(self, card) if what == "table" else about.number(self, card)
-        self._later(
-            {"dialog": _dumped({"title": card.title, "html": body, "at": datetime.now(UTC).timestamp()})}
-        )
-
-    def _hear_table(self, message: Mapping[str, Any]) -> None:
-        name = str(message.get("slot"))
-        slot = next((s for s in self.slots if s.name == name), None)
-        if slot is not None:
-            self.turns[name] = tables.turned(self.turns.get(name, tables.Turn()), message)
-            self._run(self._again([slot]))
-
-    def _hear_again(self, message: Mapping[str, Any]) -> None:
-        self._run(self._first() if not self.offered.known else self._fill(self.slots))
-
     # When data moves
 
     async def _moved(self, everything: bool) -> None:
@@ -348,8 +263,8 @@ _OWN = frozenset(dir(Sheet)) | {"visit", "say", "offered", "cards", "filters", "
 
 def _as_json(html: Markup, card: Card | None) -> str:
     drawing = card.drawing if card and not card.empty else None
-    return _dumped({"html": html, "drawing": drawing.text if drawing else ""})
+    return dumped({"html": html, "drawing": drawing.text if drawing else ""})
 
 
-def _dumped(content: dict[str, Any]) -> str:
-    return orjson.dumps({k: str(v) if isinstance(v, Markup) else v for k, v in content.items()}).decode()
+def _nothing() -> None:
+    """Nobody is told of the line yet."""
