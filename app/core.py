@@ -12,6 +12,7 @@ from app.ingest import open_writer
 from app.live.hub import Hub
 from app.live.struggle import Struggles
 from app.local import LocalDoorway
+from app.mastery import MasteryWatch
 from app.metrics import Metrics
 from app.pulse import Pulse
 from app.quality import QualityWatch
@@ -42,6 +43,7 @@ class Core:
         self._live: Hub | None = None
         self._pulse: Pulse | None = None
         self._quality: QualityWatch | None = None
+        self._mastery: MasteryWatch | None = None
         self._socket: DeskSocket | None = None
         self._consumers: Consumers | None = None
 
@@ -84,6 +86,8 @@ class Core:
         self._pulse.start()
         self._quality = QualityWatch(warehouse, quality_rules(), self.metrics)
         self._quality.start()
+        self._mastery = MasteryWatch(warehouse)
+        self._mastery.start()
         self._socket = DeskSocket(self.doorway, self.settings.socket)
         await self._socket.start()
         self._consumers = await asyncio.to_thread(
@@ -142,8 +146,9 @@ class Core:
             await asyncio.to_thread(self._writer.close)
         if self._live is not None:
             await asyncio.to_thread(self._live.close)
-        if self._quality is not None:
-            await self._quality.stop()
+        for watch in (self._quality, self._mastery):
+            if watch is not None:
+                await watch.stop()
         if self._pulse is not None:
             await self._pulse.stop()
         if self._door is not None:

@@ -11,4 +11,5 @@ BENCHES = {
     "pages": ("bench.pages", "What each page costs in the browser, on the server, on the wire."),
     "bell": ("bench.bell", "So many pupils open their page within one second."),
     "start": ("bench.start", "From a fresh clone to a page that answers, and the second start."),
+    "mastery": ("bench.mastery", "Tracing of skills on answer sequences: AUC on answers it has not seen."),
 }

@@ -281,3 +281,42 @@ def _logit(chance: Grid) -> Grid:
 
 def _share(logit: Grid) -> Grid:
     return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A model, and how well one fitted to other learners told answers that it had not seen."""
+
+    model: Model
+    forgetting: bool
+    held_back: int
+    auc: float | None
+    baseline_auc: float | None
+
+
+_FIFTHS = 5
+
+
+def fit_and_judge(of: Sequences) -> Judged:
+    """One learner in five is held back: whether skills are forgotten is decided, and the model judged, by
+    their answers. The model that is handed out has seen all of them."""
+    learners = np.unique(of.learner, return_inverse=True)[1]
+    held = learners % _FIFTHS == _FIFTHS - 1
+    if not held.any() or held.all():
+        return Judged(fit_model(of), False, 0, None, None)
+    rest, judge = of.cut(~held), of.cut(held)
+    tried = [(fit_model(rest, forgetting=forgetting), forgetting) for forgetting in (False, True)]
+    told = [(trace(model, judge).chance, model, forgetting) for model, forgetting in tried]
+    chance, model, forgetting = min(told, key=lambda one: _surprise(one[0], judge.right))
+    return Judged(
+        fit_model(of, forgetting=forgetting),
+        forgetting,
+        len(judge),
+        auc(chance, judge.right),
+        auc(plain_baseline(model, judge), judge.right),
+    )
+
+
+def _surprise(chance: Grid, right: Grid) -> float:
+    chance = np.clip(chance, 1e-9, 1 - 1e-9)
+    return float(-np.mean(right * np.log(chance) + (1 - right) * np.log(1 - chance)))

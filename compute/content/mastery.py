@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
+import ibis.expr.types as ir
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -31,6 +32,7 @@ from compute.plan import Plan
 from compute.scoping import Tables
 from compute.tracing import PLAIN, Fitted, Model, Sequences, next_right, sorted_sequences
 from models.ask import Ask
+from models.tables import EVENTS, TABLE
 
 FEWEST_ANSWERS = 4  # in a skill; fewer say too little of a learner
 State = Literal["mastered", "learning", "gap", "unknown"]
@@ -153,7 +155,7 @@ def _planned(ask: Ask, tables: Tables, columns: Meanings, told: Any) -> Plan:
     )
 
 
-def answered(ask: Ask, tables: Tables) -> Any:
+def answered(ask: Ask, tables: Tables) -> ir.Table:
     """Answers to questions of a skill, in order: learner_id, skill_id, correct, occurred_at, day."""
     answers = events_of(ask, tables, "quiz_answer")
     items = tables["item"].select("item_id", of_item="skill_id")
@@ -162,6 +164,18 @@ def answered(ask: Ask, tables: Tables) -> Any:
     answers = answers.filter(answers.skill.notnull(), answers.correct.notnull())
     ordered = answers.order_by("learner_id", "occurred_at", answers.sequence.fill_null(-1), "event_id")
     return ordered.select("learner_id", "occurred_at", "day", "correct", skill_id="skill")
+
+
+def answer_counts() -> ir.Table:
+    """For the job that fits (app/mastery.py): each organisation's answers, and how many it was fitted to."""
+    events, fitted = EVENTS.unbound, TABLE["mastery_model"].unbound
+    items = TABLE["item"].unbound.select("organisation_id", "item_id", of_item="skill_id")
+    answers = events.filter(events.event_type == "quiz_answer", events.correct.notnull())
+    answers = answers.left_join(items, ["organisation_id", "item_id"])
+    answers = answers.filter(answers.skill_id.notnull() | answers.of_item.notnull())
+    counts = answers.group_by("organisation_id").agg(answers=answers.count())
+    known = fitted.select(fitted.organisation_id.name("_of"), before=fitted.answers)
+    return counts.left_join(known, counts.organisation_id == known["_of"]).drop("_of")
 
 
 def sequences_of(answers: pa.Table) -> tuple[Sequences, Any]:
