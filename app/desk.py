@@ -45,6 +45,9 @@ class LocalDesk:
     def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
         return self.door.telling.on_change(told)
 
+    def on_line(self, told: Callable[[bool], None]) -> Callable[[], None]:
+        return lambda: None  # the data is at hand
+
     async def ask(self, ask: Ask) -> Answer:
         began = time.perf_counter()
         outcome = "answered"

@@ -54,7 +54,7 @@ class Door:
         self.clock = clock
         self.metrics = metrics
         self.shelf = Shelf(settings.cache_mib << 20)
-        self.telling = Telling()
+        self.telling: Telling[Watermark] = Telling()
         self.way_in: Callable[[Submission], None] | None = None  # what is done here is an event like any
         self._flights = Flights()
         self._plans: OrderedDict[tuple[Ask, Scope], Plan] = OrderedDict()

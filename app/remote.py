@@ -40,7 +40,8 @@ class Line:
         self._writer: asyncio.StreamWriter | None = None
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
-        self._telling = Telling()
+        self._telling: Telling[Watermark] = Telling()
+        self._line_telling: Telling[bool] = Telling()
         self._newest = _NEVER
 
     @property
@@ -60,6 +61,9 @@ class Line:
 
     def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
         return self._telling.on_change(told)
+
+    def on_line(self, told: Callable[[bool], None]) -> Callable[[], None]:
+        return self._line_telling.on_change(told)
 
     async def desk(self, secret: str) -> RemoteDesk | None:
         viewer = msgspec.convert(await self.result("viewer", secret=secret), Viewer | None)
@@ -136,6 +140,7 @@ class Line:
                 continue
             wait_s = 0.05
             self._up.set()
+            self._line_telling.tell(True)
             try:
                 await self._read_replies(reader)
             except (asyncio.IncompleteReadError, ConnectionError):
@@ -145,6 +150,7 @@ class Line:
 
     def _lose(self) -> None:
         self._up.clear()
+        self._line_telling.tell(False)
         if self._writer is not None:
             self._writer.close()
         self._writer = None
@@ -194,3 +200,6 @@ class RemoteDesk:
 
     def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
         return self._line.on_change(told)
+
+    def on_line(self, told: Callable[[bool], None]) -> Callable[[], None]:
+        return self._line.on_line(told)

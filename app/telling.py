@@ -1,23 +1,24 @@
-"""Telling whoever listens that data moved."""
+"""Telling whoever listens that data moved, or that a line broke."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from models.ask import Watermark
+News = TypeVar("News")
 
 log = logging.getLogger("headway.telling")
 
 
-class Telling:
+class Telling(Generic[News]):
     def __init__(self) -> None:
-        self._listeners: dict[object, Callable[[Watermark], None]] = {}
+        self._listeners: dict[object, Callable[[News], None]] = {}
 
     def __len__(self) -> int:
         return len(self._listeners)
 
-    def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
+    def on_change(self, told: Callable[[News], None]) -> Callable[[], None]:
         key = object()  # the same function may listen twice, and each is stopped on its own
         self._listeners[key] = told
 
@@ -26,10 +27,10 @@ class Telling:
 
         return stop
 
-    def tell(self, moved: Watermark) -> None:
+    def tell(self, news: News) -> None:
         for told in list(self._listeners.values()):
             try:
-                told(moved)
+                told(news)
             except Exception as error:
                 # One listener that fails must not keep the news from the others.
                 log.error("a listener failed: %s", type(error).__name__)

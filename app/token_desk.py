@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -82,7 +83,8 @@ class TokenDesk:
 
     def __init__(self, token: str, url: str, viewer: Viewer) -> None:
         self._token, self._url, self._viewer = token, url.rstrip("/"), viewer
-        self._telling = Telling()
+        self._telling: Telling[Watermark] = Telling()
+        self._line: Telling[bool] = Telling()
         self._newest = Watermark(0, datetime.fromtimestamp(0, UTC))
         self._following: threading.Thread | None = None
 
@@ -132,11 +134,13 @@ class TokenDesk:
             self._following.start()
         return self._telling.on_change(told)
 
+    def on_line(self, told: Callable[[bool], None]) -> Callable[[], None]:
+        return self._line.on_change(told)
+
     def _follow(self) -> None:
         """The live stream tells when data moved; it is looked for again when it breaks."""
         address = self._url.replace("http", "ws", 1) + "/api/v1/live"
-        wait = threading.Event()
-        while not wait.wait(_RETRY_S if self._newest.number else 0):
+        while True:
             with (
                 contextlib.suppress(OSError, WebSocketException, TimeoutError),
                 connect(
@@ -144,8 +148,11 @@ class TokenDesk:
                 ) as live,
             ):
                 live.send("{}")
+                self._line.tell(True)
                 for message in live:
                     self._hear(json.loads(message))
+            self._line.tell(False)
+            time.sleep(_RETRY_S)
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         number = message.get("watermark")

@@ -333,6 +333,8 @@ function stage(at) {
   model.on("bar", bar); bar()
   model.on("said", () => say(model.said))
   model.on("filled", idle)
+  const notice = () => { const at = $("notice"); at.textContent = model.notice; at.hidden = !model.notice }
+  model.on("notice", notice); notice()
   model.on("state", () => { if (!same(model.state, location.search)) history.pushState(null, "", location.pathname + model.state) })
   model.on("dialog", () => {
     if (!model.dialog || !$("dialog").open) return
@@ -347,7 +349,8 @@ function stage(at) {
     doc.on_event("client_reconnected", back)
   }
   back()
-  if (!same(model.state, location.search) && location.search.length > 1) tell({kind: "place", query: query()})
+  // A page that comes back: its reader may have moved on meanwhile. A new one has read its own address.
+  if (drawnBefore && !same(model.state, location.search) && location.search.length > 1) tell({kind: "place", query: query()})
   turns.forEach((turn) => tell(turn))
   drawnBefore = true
   complete()

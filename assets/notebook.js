@@ -68,6 +68,12 @@ export function render({model, el}) {
   })
   const filters = () => { bar.hidden = !model.bar; bar.innerHTML = model.bar }
   model.on("bar", filters); filters()
+  const notice = document.createElement("p")
+  notice.className = "note"
+  notice.setAttribute("role", "alert")
+  root.prepend(notice)
+  const noticed = () => { notice.hidden = !model.notice; notice.textContent = model.notice }
+  model.on("notice", noticed); noticed()
   model.on("dialog", () => {
     if (!model.dialog) return
     const content = JSON.parse(model.dialog)

@@ -38,3 +38,7 @@ class Desk(Protocol):
     def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
         """Be told when data moved (at most a few times a second); call the result to stop."""
         ...
+
+    def on_line(self, told: Callable[[bool], None]) -> Callable[[], None]:
+        """Be told when the data went out of reach (False) and came back (True); call the result to stop."""
+        ...

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
+from compute.dimensions import DIMENSION
 from models.ask import Ask, Where
 from pages.me import Offered
 from pages.speech import Speech
@@ -119,6 +120,10 @@ def read_filters(
     if child and not _is_id(child):
         problems.append("filter.unknown_choice")
         child = None
+    clicked = {name: query[name] for name in marks if query.get(name)}
+    known = {name: value for name, value in clicked.items() if _is_value(name, value)}
+    if len(known) < len(clicked):
+        problems.append("filter.unknown_mark")
     return Filters(
         today=today,
         period=period,
@@ -127,14 +132,28 @@ def read_filters(
         course=query.get("course") or None,
         class_=query.get("class") or None,
         child=child,
-        marks={name: query[name] for name in marks if query.get(name)},
+        marks=known,
         frame=frame,
         problems=tuple(problems),
     )
 
 
 def _is_id(text: str) -> bool:
-    return text.removeprefix("-").isdecimal() and len(text) < 21
+    return text.removeprefix("-").isdecimal() and len(text) < 21 and abs(int(text)) < 2**63
+
+
+def _is_value(name: str, text: str) -> bool:
+    """May it be a value of the dimension? Days are days, numbers numbers; of texts the desk knows more."""
+    kind = DIMENSION[name].kind if name in DIMENSION else "string"
+    if kind == "int":
+        return _is_id(text)
+    if kind != "date":
+        return True
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def checked(filters: Filters, offered: Offered) -> Filters:
@@ -149,6 +168,9 @@ def checked(filters: Filters, offered: Offered) -> Filters:
         for name, choices in allowed.items()
         if getattr(filters, name) not in {None, *(choice.value for choice in choices)}
     }
-    if not wrong:
+    courses = {choice.value for choice in offered.courses}
+    marks = {n: v for n, v in filters.marks.items() if n != "course_id" or v in courses}
+    if not wrong and len(marks) == len(filters.marks):
         return filters
-    return replace(filters, problems=(*filters.problems, "filter.unknown_choice"), **wrong)  # type: ignore[arg-type]
+    problems = (*filters.problems, "filter.unknown_choice")
+    return replace(filters, problems=problems, marks=marks, **wrong)  # type: ignore[arg-type]

@@ -84,6 +84,11 @@ def _detail(speech: Speech, error: HeadwayError) -> str:
     return error.detail if speech.language == "en" else speech.say("problem.means")
 
 
+def in_short(speech: Speech, error: HeadwayError) -> str:
+    """For the one line at the top of a page: what was asked for was not done, and why."""
+    return f"{speech.say('problem.not_done')} {_detail(speech, error)}"
+
+
 def slow(speech: Speech) -> Card:
     again = Markup('<button type="button" data-again>{}</button>').format(speech.say("problem.again"))
     return Card(title=speech.say("problem.slow"), body=_sentence(speech.say("problem.slow_means")) + again)
@@ -104,6 +109,8 @@ def filter_bar(sheet: Sheet) -> Markup:
     parts += [_mark(sheet, name, value) for name, value in sheet.filters.marks.items()]
     problems = dict.fromkeys(sheet.filters.problems)
     notes = join(Markup('<p class="note" role="status">{}</p>').format(sheet.say(key)) for key in problems)
+    if problems:
+        notes += Markup('<a class="button" href="?" data-place>{}</a>').format(sheet.say("filter.usual"))
     return join(parts) + notes
 
 

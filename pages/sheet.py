@@ -33,7 +33,7 @@ from pages.stage import MOST_CARDS, Stage
 __all__ = ["Asking", "Sheet", "Slot"]
 log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 30.0
-BLINK_S = 2.0  # core is away so long before the page says so
+BLINK_S = 1.0  # core is away so long before the page says so
 RETRY_S = 2.0  # between attempts while core is away
 
 
@@ -167,9 +167,9 @@ class Sheet(Hearing, Viewer):
 
     def _line_told(self, is_up: bool) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._line, is_up)
+            self._loop.call_soon_threadsafe(self._reach, is_up)
 
-    def _line(self, is_up: bool) -> None:
+    def _reach(self, is_up: bool) -> None:
         """Core went away or came back. A blink is not worth a word; what was missed is asked at once."""
         if self._away is not None:
             self._away.cancel()

@@ -29,6 +29,7 @@ class Stage(JSComponent, _Cards):
     state = param.String(default="", doc="The page's state as the server knows it: a URL query.")
     filled = param.Integer(default=0, doc="Counts the rounds of cards that are done.")
     said = param.String(default="", doc="Said to a screen reader when the data moved.")
+    notice = param.String(default="", doc="Said at the top of the page until it is empty.")
     dialog = param.String(default="", doc="What the dialog shows, as JSON.")
 
     _esm = "export function render(at) { return window.Headway.stage(at) }"

@@ -59,6 +59,9 @@ async def post(own: Running, count: int) -> None:
 
 _WHOLE = """() => document.documentElement.dataset.ready === 'complete' && location.search.includes('90d')
   && !document.querySelector('.problem')"""
+_NOTICED = """() => { window.noticed = []
+  new MutationObserver(() => window.noticed.push(document.querySelector('#notice').textContent))
+  .observe(document.querySelector('#notice'), {childList: true, characterData: true, subtree: true}) }"""
 _WATCH = """() => { window.moved = []; new MutationObserver(() => window.moved.push(Date.now()))
   .observe(document.querySelector('#stage'), {subtree: true, childList: true, characterData: true}) }"""
 
@@ -100,11 +103,14 @@ async def test_a_killed_ui_process_comes_back_under_open_pages(own: Running, gue
 async def test_a_killed_core_loses_no_open_page(own: Running, guests: Walker) -> None:
     async with guests.open(ADMIN) as opened:
         await opened.page.evaluate("window.sameTab = true")
+        await opened.page.evaluate(_NOTICED)
         os.kill(own.part("core"), signal.SIGKILL)
+        await until(opened, "() => window.noticed.some((text) => text.includes('cannot be reached'))", 20)
         await opened.page.select_option("[name=period]", "90d")
         while not await asyncio.to_thread(answers, own.api + "/health"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         await until(opened, _WHOLE, 90)
+        await until(opened, "() => document.querySelector('#notice').hidden")
         assert await opened.page.evaluate("window.sameTab") is True
         assert "period=90d" in opened.page.url
         await opened.page.evaluate(_WATCH)

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from pages.frame import filter_bar
 from tests.pages.elm import HOLIDAY, TODAY, Elm, Row, count, drawn, figures_of, text_of, within
 from tests.pages.elm import card_of as card
 
@@ -110,12 +111,44 @@ async def test_names_come_only_when_asked_for_and_with_the_right_numbers(school:
         assert f">{days}<" in row
 
 
-async def test_a_day_that_is_no_day_has_its_sentence(school: Elm) -> None:
-    from models.errors import BadQuestion
+async def test_a_day_that_is_no_day_is_one_sentence_and_every_card_is_there(school: Elm) -> None:
+    wrong = await school.sheet("head", "/admin", day="rubbish")
+    usual = await school.sheet("head", "/admin")
+    bar = text_of(str(filter_bar(wrong)))
+    assert bar.count("does not exist, so it is left out") == 1
+    assert "Show the usual view" in bar
+    assert "Show the usual view" not in text_of(str(filter_bar(usual)))
+    for slot in ("glance", "by_day", "best"):
+        one, other = await card(wrong, slot), await card(usual, slot)
+        assert one is not None
+        assert other is not None
+        assert one.body == other.body
 
-    sheet = await school.sheet("head", "/admin", day="rubbish")
-    with pytest.raises(BadQuestion, match="not a date"):
-        await card(sheet, "glance")
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"period": "fortnight"},
+        {"period": "own", "since": "2026-02-30", "until": "x"},
+        {"period": "own", "since": "2026-03-04", "until": "2026-03-01"},
+        {"course": "nothing-of-ours"},
+        {"class": "k999"},
+        {"course_id": "C404"},
+        {"week": "2026-W99"},
+        {"frame": "minute"},
+    ],
+)
+async def test_an_unknown_value_in_the_address_is_said_once_with_a_way_on(
+    school: Elm, query: dict[str, str]
+) -> None:
+    sheet = await school.sheet("head", "/admin", **query)
+    assert len(dict.fromkeys(sheet.filters.problems)) == 1
+    bar = str(filter_bar(sheet))
+    assert bar.count('class="note"') == 1
+    assert 'href="?"' in bar
+    shown = await card(sheet, "by_day")
+    assert shown is not None
+    assert shown.drawing is not None
 
 
 async def test_a_period_before_the_school_existed_says_when_it_began(school: Elm) -> None:
