@@ -147,18 +147,18 @@ def sessionise(events: ir.Table) -> ir.Table:
 
 
 def spans(events: ir.Table) -> ir.Table:
-    """Each event as a session of its own, to be joined by `runs`."""
-    return events.select(
-        events.organisation_id,
-        events.learner_id,
-        events.session_id,
-        started_at=events.occurred_at,
-        ended_at=events.occurred_at,
-        day=events.day,
-        events=ibis.literal(1, "int64"),
-        ended=events.event_type == "session_end",
-        device_type=events.device_type,
+    """Pieces of sessions, to be joined by `runs`. Events of one session that fall into one stretch of
+    IDLE_S lie in one run, so counting them together spares most of the sorting."""
+    rows = events.mutate(stretch=(_whole_s(events.occurred_at) / IDLE_S).floor().cast("int64"))
+    pieces = rows.group_by("organisation_id", "learner_id", "session_id", "stretch").agg(
+        started_at=rows.occurred_at.min(),
+        ended_at=rows.occurred_at.max(),
+        day=rows.day.min(),
+        events=rows.count(),
+        ended=(rows.event_type == "session_end").any(),
+        device_type=rows.device_type.min(),
     )
+    return pieces.select(SESSIONS.names())
 
 
 def runs(pieces: ir.Table) -> ir.Table:
@@ -264,6 +264,9 @@ def _merge(rows: ir.Table, column: Column) -> ir.Scalar:
 
 
 def _newest(rollup: Table, rows: ir.Table) -> ir.Table:
+    """Only rows that bear the newest time of their key are sorted: nearly always one."""
+    newest_at = rows.group_by(list(rollup.key)).agg(newest_at=rows.last_at.max())
+    rows = rows.join(newest_at, list(rollup.key)).filter(ibis._.last_at == ibis._.newest_at)
     by_age = [ibis.desc(rows.last_at), ibis.desc(rows.last_sequence), ibis.desc(rows.last_event_id)]
     rank = ibis.row_number().over(ibis.window(group_by=list(rollup.key), order_by=by_age))
     ranked = rows.mutate(rank=rank)
