@@ -5,6 +5,8 @@ from __future__ import annotations
 from pages.admin import AdminPage
 from pages.learner import LearnerPage
 from pages.parent import ParentPage
+from pages.parent.letter import LetterPage
+from pages.parent.over_time import ChildOverTimePage
 from pages.places import Page, Visit
 from pages.quality import QualityPage
 from pages.settings import SettingsPage
@@ -20,6 +22,10 @@ PAGES: tuple[Page, ...] = (
     Page(
         "/parent", "page.parent", "open-page:parent", ParentPage, "family", ("child", "period"), ("guardian",)
     ),
+    Page(
+        "/over-time", "page.over_time", "open-page:over-time", ChildOverTimePage, "trend", ("child", "period")
+    ),
+    Page("/letter", "page.letter", "open-page:letter", LetterPage, "letter", ("child",)),
     Page(
         "/teacher",
         "page.teacher",

@@ -1,56 +1,37 @@
-"""A child's week for the parents: in words, in three charts, with nothing to press and no other child."""
+"""A child's week for the parents: in words, four numbers, a calendar. Nothing to press, no other child."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from pages import charts
-from pages.cards import Card, bullets, join, paragraph
-from pages.filters import Filters
-from pages.findings import change, nothing, title
-from pages.learner.parts import ago, free_days, results_card, standing, tiles, total
-from pages.parent.words import sentences, week_of
-from pages.rows import rows_of
-from pages.sheet import Asking, Sheet, Slot
-from pages.spans import places, running, step_of, weeks_until
-
-WEEKS = 8
-MONTH_DAYS = 30
+from pages.cards import Card, Figure, bullets, figures, join, paragraph
+from pages.findings import nothing
+from pages.findings import then as compared
+from pages.learner.parts import ago, free_days, standing, tiles
+from pages.learner.reading import rows_about
+from pages.parent.child import ChildSheet
+from pages.parent.month import month_of, month_table
+from pages.parent.words import FEWEST, MONTH_DAYS, Week, sentences, week_of
+from pages.rows import Row, rows_of
+from pages.sheet import Asking, Slot
 
 
-class ParentPage(Sheet):
+class ParentPage(ChildSheet):
     period = "week"
     slots = (
         Slot("words", height=200),
-        Slot("active", span=6, height=300),
-        Slot("finished", span=6, height=300),
-        Slot("results", span=12, height=300),
-        Slot("courses", height=240),
+        Slot("glance", height=128, live=True, bare=True),
+        Slot("month", span=6, height=400),
+        Slot("courses", span=6, height=400),
         Slot("worked_out", height=160),
     )
 
-    def _read(self, query: Mapping[str, str]) -> Filters:
-        """A child is always chosen: two children's numbers are never added up."""
-        read = super()._read(query)
-        mine = [child.value for child in self.visit.me.children]
-        if read.child in mine:
-            return read
-        problems = (*read.problems, "filter.unknown_choice") if read.child else read.problems
-        return replace(read, child=mine[0] if mine else None, problems=problems)
-
-    @property
-    def child(self) -> str:
-        """The first name, or "" where there is no child to see."""
-        found = (c.label for c in self.visit.me.children if c.value == self.filters.child)
-        return next(found, "").split(" ")[0]
-
     async def words(self, ask: Asking) -> Card:
         if not self.filters.child:
-            return Card(self.say("parent.no_child"), empty=self.say("parent.no_child_means"))
+            return self.no_child()
         speech = self.visit.speech
         heading = self.say(
             "parent.whole_week" if self.filters.period in ("week", "last-week") else "parent.week",
@@ -64,58 +45,76 @@ class ParentPage(Sheet):
         told = sentences(speech, self.child, week, self.filters, seen)
         return Card(heading, body=Markup('<div class="prose">{}</div>').format(join(map(paragraph, told))))
 
-    async def active(self, ask: Asking) -> Card | None:
+    async def glance(self, ask: Asking) -> Card | None:
+        """Each number with the span before; results with the child's own month."""
         if not self.filters.child:
             return None
-        step = step_of(self.filters)
-        answer = await ask("learning_minutes", by=step)
-        before = await ask.before("learning_minutes", by=step)
-        if not total(answer, "learning_minutes") and not total(before, "learning_minutes"):
-            return Card(self.say("parent.time"), empty=await nothing(ask, self.visit.speech))
-        found = change(total(answer, "learning_minutes"), total(before, "learning_minutes"))
-        drawing = charts.columns(
-            answer,
-            self.visit.speech,
-            x=step,
-            y="learning_minutes",
-            unit="minutes",
-            days=places(self.filters, step),
-            compared=before,
-            compared_days=places(self.filters.before, step),
-            free=await free_days(self, ask, self.filters) if step == "day" else None,
-            running=running(self.filters, step),
-            after=self.today + timedelta(days=1),
-        )
+        say, speech = self.say, self.visit.speech
+        week = await week_of(self, ask, MONTH_DAYS)
+
+        def than(value: str) -> str:
+            return compared(speech, value, self.filters)
+
         return Card(
-            title(self.visit.speech, "parent.time", found, self.filters),
-            self.say(f"parent.time_by_{step}"),
-            drawing=drawing,
+            body=figures(
+                [
+                    Figure(
+                        say("parent.days_active"),
+                        say("word.days", n=week.days),
+                        than(say("word.days", n=week.days_before)),
+                    ),
+                    Figure(
+                        say("parent.time"),
+                        speech.duration(week.minutes * 60),
+                        than(speech.duration(week.minutes_before * 60)),
+                    ),
+                    Figure(
+                        say("parent.finished"),
+                        say("parent.lessons_n", n=week.lessons),
+                        than(say("parent.lessons_n", n=week.lessons_before)),
+                    ),
+                    self._result(week),
+                ]
+            )
         )
 
-    async def finished(self, ask: Asking) -> Card | None:
+    def _result(self, week: Week) -> Figure:
+        say, speech = self.say, self.visit.speech
+        usual = say("parent.month_before", score=speech.percent(week.usual)) if week.usual is not None else ""
+        if week.mean is None:
+            return Figure(say("parent.results"), "–", usual or say("learner.nothing_scored"))
+        alone = say("parent.month_unknown", n=FEWEST)
+        return Figure(say("parent.results"), speech.percent(week.mean), usual or alone)
+
+    async def month(self, ask: Asking) -> Card | None:
+        """The wall calendar of the month that the period ends in."""
         if not self.filters.child:
             return None
-        weeks = weeks_until(self.today, WEEKS)
-        span = replace(self.filters, since=weeks[0], until=self.today + timedelta(days=1))
-        answer = await ask("lessons_completed", by="week", filters=span)
-        by_week = {row["week"]: row["lessons_completed"] for row in rows_of(answer)}
-        if not by_week:
-            return Card(
-                self.say("parent.finished"), empty=self.say("parent.finished_none", name=self.child, n=WEEKS)
-            )
-        drawing = charts.columns(
-            answer,
-            self.visit.speech,
-            x="week",
-            y="lessons_completed",
-            days=weeks,
-            running=weeks[-1],
+        say, speech = self.say, self.visit.speech
+        last = min(self.filters.until - timedelta(days=1), self.today)
+        first, until = month_of(last)
+        span = replace(self.filters, since=first, until=until)
+        found = rows_of(await ask("events", "learning_minutes", by="day", filters=span))
+        minutes = {row["day"]: float(row["learning_minutes"] or 0) for row in found if row["events"]}
+        free = await free_days(self, ask, span)
+        table = month_table(speech, first, until, minutes, free, self.today)
+        title = say("parent.month_found", n=len(minutes), name=self.child, month=speech.day(first, "MMMM"))
+        return Card(
+            title,
+            say("parent.month_sub", n=_school_days(first, min(until, self.today + timedelta(days=1)), free)),
+            body=table,
+            after=paragraph(await self._pattern(ask), "sub after"),
         )
-        heading = self.say("parent.finished_found", n=by_week.get(weeks[-1]) or 0)
-        return Card(heading, self.say("parent.finished_sub", n=WEEKS), drawing=drawing)
 
-    async def results(self, ask: Asking) -> Card | None:
-        return await results_card(self, ask, "parent", MONTH_DAYS) if self.filters.child else None
+    async def _pattern(self, ask: Asking) -> str:
+        """When the child learns most, once enough was seen."""
+        profile: Row | None = next(iter(await rows_about(self, ask, "learner_profile")), None)
+        if profile is None or not profile["enough"] or profile["preferred_weekday"] is None:
+            return self.say("parent.pattern_unknown")
+        day = self.visit.speech.weekday(date(2024, 1, profile["preferred_weekday"]))  # began on a Monday
+        part = profile["part_of_day"]
+        key = f"parent.pattern_{part}" if part else "parent.pattern"
+        return self.say(key, name=self.child, day=day)
 
     async def courses(self, ask: Asking) -> Card | None:
         if not self.filters.child:
@@ -133,6 +132,10 @@ class ParentPage(Sheet):
             self.say(f"parent.worked_{n}", n=MONTH_DAYS) for n in ("day", "time", "lesson", "result", "late")
         ]
         return Card(self.say("parent.worked_out"), body=bullets(lines))
+
+
+def _school_days(since: date, until: date, free: dict[date, str]) -> int:
+    return sum(since + timedelta(days=n) not in free for n in range((until - since).days))
 
 
 __all__ = ["ParentPage"]

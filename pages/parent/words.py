@@ -16,6 +16,7 @@ from pages.speech import Speech
 if TYPE_CHECKING:
     from pages.sheet import Asking, Sheet
 
+MONTH_DAYS = 30
 MINUTES = 10  # a smaller difference is "about as much"
 POINTS = 5.0  # per cent of the points; a smaller difference is "as usual"
 LOW = 60.0
@@ -29,6 +30,7 @@ class Week:
     minutes: float
     minutes_before: float
     lessons: int
+    lessons_before: int
     most_in: str  # the course of most of the lessons
     results: int
     mean: float | None
@@ -56,6 +58,7 @@ async def week_of(sheet: Sheet, ask: Asking, month_days: int) -> Week:
         minutes=float(now["learning_minutes"] or 0),
         minutes_before=float(then["learning_minutes"] or 0),
         lessons=int(now["lessons_completed"] or 0),
+        lessons_before=int(then["lessons_completed"] or 0),
         most_in=_most(rows_of(by_course)),
         results=int(now["scores"] or 0),
         mean=now["mean_score"],

@@ -49,7 +49,7 @@ async def test_every_number_in_the_sentences_is_counted_from_the_childs_events(
 
 async def test_the_charts_show_the_childs_days_weeks_and_results(school: Elm) -> None:
     rows = school.of("S2")
-    cards = await school.cards("mother", "/parent", child=str(school.learners["S2"]), period="last-week")
+    cards = await school.cards("mother", "/over-time", child=str(school.learners["S2"]), period="last-week")
     active, finished = cards["active"], cards["finished"]
     assert active is not None
     assert finished is not None
