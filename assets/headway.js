@@ -213,7 +213,11 @@ document.addEventListener("click", (event) => {
     else if ("order" in d) tell({kind: "table", slot: slotOf(at), order: d.order})
     else if ("page" in d) tell({kind: "table", slot: slotOf(at), page: Number(d.page)})
     else if ("again" in d) { busy(); tell({kind: "again"}) }
-    else if ("do" in d) tell({kind: "do", slot: slotOf(at), deed: d.do, value: at.value || d.value || ""})
+    else if ("do" in d) {
+      const words = d.with && $(d.with)  // what was typed beside the button goes with it
+      tell({kind: "do", slot: slotOf(at), deed: d.do, value: (at.value || d.value || "") + (words ? "\n" + words.value : "")})
+      if (words) words.value = ""
+    }
     return
   }
   const account = document.querySelector("details.account[open]")
