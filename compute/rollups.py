@@ -18,9 +18,13 @@ from models.tables import (
     IDLE_S,
     LEARNER_COURSE_DAY,
     LEARNER_DAY,
+    LEARNER_LESSON_DAY,
     LEARNER_NOW,
+    LEARNER_VIDEO_DAY,
     QUALITY_DAY,
+    RESULT,
     ROLLUPS,
+    SALE_DAY,
     SESSIONS,
     VIDEO_BUCKET_DAY,
     Column,
@@ -56,6 +60,7 @@ COUNTED = {
 SCORING = ("quiz_submit", "assignment_submit", "exercise_complete")
 LEARNING = ("lesson_complete", "quiz_submit", "exercise_complete", "assignment_submit", "live_leave")
 PAYING = ("order_paid", "subscription_started", "subscription_renewed")
+SELLING = (*PAYING, "order_refunded", "subscription_cancelled")
 VIDEO_COUNTED = {
     "plays": "video_play",
     "views": "video_progress",
@@ -81,7 +86,7 @@ def contributions(events: ir.Table) -> ir.Table:
         events=_one(events.organisation_id.notnull()),
         **counts,
         answers_correct=_one((kind == "quiz_answer") & events.correct.fill_null(False)),
-        **_score_columns(events),
+        **_score_columns(events, kind.isin(SCORING) & events.score.notnull()),
         video_s=_amount(kind == "video_progress", _on_grid(events.duration_s)),
         learning_s=_amount(kind.isin(LEARNING), _on_grid(events.duration_s)),
         revenue_cents=_cents(kind.isin(PAYING), events),
@@ -93,17 +98,47 @@ def contributions(events: ir.Table) -> ir.Table:
 
 def video_contributions(events: ir.Table) -> ir.Table:
     """One row per event at a place of a video, with the columns of video_bucket_day."""
-    placed = events.filter(
-        events.event_type.isin(tuple(VIDEO_COUNTED.values())),
-        events.video_id.notnull(),
-        events.position_s >= 0,
-        events.position_s <= _LARGEST,
-    )
+    placed = events.filter(events.event_type.isin(tuple(VIDEO_COUNTED.values())), _placed(events))
     return placed.mutate(
         course_id=placed.course_id.fill_null(""),
         bucket=_bucket(placed.position_s),
         **{name: _one(placed.event_type == kind) for name, kind in VIDEO_COUNTED.items()},
     )
+
+
+def _placed(events: ir.Table) -> ir.BooleanValue:
+    return events.video_id.notnull() & (events.position_s >= 0) & (events.position_s <= _LARGEST)
+
+
+def lesson_contributions(events: ir.Table) -> ir.Table:
+    kinds = (*COUNTED["lessons_started"], *COUNTED["lessons_completed"])
+    rows = contributions(events.filter(events.event_type.isin(kinds)))
+    return rows.mutate(lesson_id=rows.lesson_id.fill_null(""))
+
+
+def watching_contributions(events: ir.Table) -> ir.Table:
+    """All that is done with a video; what happened at a place of it counts as in video_bucket_day."""
+    kinds = (*VIDEO_COUNTED.values(), *COUNTED["videos_completed"])
+    rows = contributions(events.filter(events.event_type.isin(kinds)))
+    placed = _placed(rows).fill_null(False)
+    counts = {name: _one(placed & (rows.event_type == kind)) for name, kind in VIDEO_COUNTED.items()}
+    return rows.mutate(video_id=rows.video_id.fill_null(""), **counts)
+
+
+def sale_contributions(events: ir.Table) -> ir.Table:
+    rows = contributions(events.filter(events.event_type.isin(SELLING)))
+    return rows.mutate(product_id=rows.object_id.fill_null(""))
+
+
+def results(events: ir.Table) -> ir.Table:
+    """One row per scored result, with the columns of result."""
+    scored = events.filter(events.event_type.isin(SCORING), events.score.notnull())
+    return scored.mutate(course_id=scored.course_id.fill_null("")).select(RESULT.names())
+
+
+def graded(rows: ir.Table) -> ir.Table:
+    """Rows of result with what each adds to the columns about scores."""
+    return rows.mutate(each_score=rows.score, **_score_columns(rows, ibis.literal(True)))
 
 
 def standings(events: ir.Table) -> ir.Table:
@@ -242,6 +277,8 @@ def _steps() -> Iterable[Step]:
     yield Step(delta(LEARNER_DAY, finest), "learner_day")
     yield Step(delta(COURSE_DAY, finest), "course_day")
     yield Step(merged(VIDEO_BUCKET_DAY, video_contributions(batch)), "video_bucket_day")
+    yield from (Step(delta(table, rows(batch)), table.name) for table, rows in _FINE.items())
+    yield Step(results(batch), RESULT.name)
     yield Step(merged(LEARNER_NOW, standings(batch)), "learner_now")
     yield Step(_touched_sessions(batch), None, BEFORE)
     yield Step(runs(_stacked(SESSIONS, before, spans(batch))), None, AFTER)
@@ -302,8 +339,7 @@ def _bucket(position_s: ir.FloatingValue) -> ir.IntegerValue:
     return (beyond_first.ifelse(position_s, 0.0) / BUCKET_S).floor().cast("int32")
 
 
-def _score_columns(events: ir.Table) -> dict[str, ir.Value]:
-    scored = events.event_type.isin(SCORING) & events.score.notnull()
+def _score_columns(events: ir.Table, scored: ir.BooleanValue) -> dict[str, ir.Value]:
     score = scored.ifelse(events.score, ibis.null("float64"))
     # Postgres refuses a square so small that it becomes 0.
     notable = (events.score.abs() >= 1 / GRID).ifelse(events.score, 0.0)
@@ -316,6 +352,11 @@ def _score_columns(events: ir.Table) -> dict[str, ir.Value]:
     }
 
 
+_FINE = {
+    LEARNER_LESSON_DAY: lesson_contributions,
+    LEARNER_VIDEO_DAY: watching_contributions,
+    SALE_DAY: sale_contributions,
+}
 _PILES = {
     t.name: merged(t, ibis.table(t.schema, name=PILE)) for t in (*ROLLUPS, QUALITY_DAY) if t is not SESSIONS
 }
@@ -325,6 +366,8 @@ _TAILS = {
         for t in (LEARNER_DAY, LEARNER_COURSE_DAY, COURSE_DAY)
     },
     VIDEO_BUCKET_DAY.name: shaped(VIDEO_BUCKET_DAY, video_contributions(RECENT.unbound)),
+    **{table.name: shaped(table, rows(RECENT.unbound)) for table, rows in _FINE.items()},
+    RESULT.name: results(RECENT.unbound),
     LEARNER_NOW.name: standings(RECENT.unbound),
 }
 DELTAS = Rollups(tuple(_steps()), _PILES, _TAILS)

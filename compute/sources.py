@@ -16,15 +16,19 @@ from models.tables import (
     EVENTS,
     LEARNER_COURSE_DAY,
     LEARNER_DAY,
+    LEARNER_LESSON_DAY,
+    LEARNER_VIDEO_DAY,
     QUALITY_CHECK,
     QUALITY_DAY,
+    RESULT,
+    SALE_DAY,
     SESSIONS,
     VIDEO_BUCKET_DAY,
     Table,
 )
 
 RAW = EVENTS.name
-LESSONS = f"{LEARNER_COURSE_DAY.name} + {RAW}"
+LESSONS = f"{LEARNER_COURSE_DAY.name} + {LEARNER_LESSON_DAY.name}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +44,18 @@ class Source:
         return all(tables.offers(name) for name in self.reads or (self.table,))
 
 
-def _stored(table: Table) -> Source:
+def _stored(table: Table, made: Callable[[ir.Table], ir.Table] = lambda rows: rows, *more: str) -> Source:
+    """`made` gives the rows the columns of the vocabulary, `more` names those that the table lacks."""
     return Source(
         table.name,
-        frozenset(table.names()),
-        lambda tables, cut, columns: cut(tables[table.name]).select(*columns),
+        frozenset(table.names()) | frozenset(more),
+        lambda tables, cut, columns: made(cut(tables[table.name])).select(*columns),
     )
+
+
+def _or_none(name: str) -> Callable[[ir.Table], ir.Table]:
+    """A key is never null: '' is how a roll-up says that an event named none."""
+    return lambda rows: rows.mutate(**{name: rows[name].nullif("")})
 
 
 # Which events can change a column; a column that is not here can be changed by all.
@@ -62,7 +72,6 @@ _FED_BY: dict[str, tuple[str, ...]] = {
 }
 # Columns that only say where a row belongs; `events` and the times are changed by every event.
 _PLACES = frozenset(EVENTS.names()) | {"product_id", "bucket", "commission_rate"}
-_SELLING = (*rollups.PAYING, "order_refunded", "subscription_cancelled")
 
 
 def _feeding(columns: Sequence[str]) -> tuple[str, ...] | None:
@@ -76,7 +85,7 @@ def _feeding(columns: Sequence[str]) -> tuple[str, ...] | None:
 # What only single events can tell.
 _MADE: dict[str, Callable[[ir.Table], ir.Value]] = {
     "finished_lesson_id": lambda t: (t.lessons_completed > 0).ifelse(t.lesson_id, ibis.null("string")),
-    "product_id": lambda t: t.event_type.isin(_SELLING).ifelse(t.object_id, ibis.null("string")),
+    "product_id": lambda t: t.event_type.isin(rollups.SELLING).ifelse(t.object_id, ibis.null("string")),
     "each_score": lambda t: t.score_high,
 }
 
@@ -90,12 +99,12 @@ def _contributed(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: S
 
 
 def _lessons(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: Sequence[str]) -> ir.Table:
-    """Who was active in a course, from the roll-up; which lessons were finished, from their few events."""
+    """Who was active in a course, and which lessons were finished."""
     active = cut(tables[LEARNER_COURSE_DAY.name])
-    events = tables[RAW]
-    done = rollups.contributions(cut(events.filter(events.event_type.isin(rollups.COUNTED[_DONE]))))
     active = active.mutate(finished_lesson_id=ibis.null("string"), **{_DONE: 0})
-    done = done.mutate(events=0, finished_lesson_id=done.lesson_id)
+    done = cut(tables[LEARNER_LESSON_DAY.name])
+    done = done.filter(done[_DONE] > 0)
+    done = done.mutate(events=0, finished_lesson_id=done.lesson_id.nullif(""))
     return _shaped(active, columns).union(_shaped(done, columns))
 
 
@@ -138,6 +147,7 @@ def _judged(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: Sequen
 
 
 _DONE = "lessons_completed"
+_SCORED = ("scores", "score_sum", "score_squares", "score_low", "score_high")
 # Not `lesson_id`: most events of a lesson are not here, so nothing else can be divided by lessons.
 _OF_LESSONS = frozenset(
     {"organisation_id", "learner_id", "course_id", "day", "finished_lesson_id", "events", _DONE}
@@ -153,7 +163,11 @@ SOURCES: dict[Family, tuple[Source, ...]] = {
         _stored(COURSE_DAY),
         _stored(LEARNER_DAY),
         _stored(LEARNER_COURSE_DAY),
-        Source(LESSONS, _OF_LESSONS, _lessons, (LEARNER_COURSE_DAY.name, RAW)),
+        _stored(LEARNER_LESSON_DAY, _or_none("lesson_id")),
+        _stored(SALE_DAY, _or_none("product_id")),
+        _stored(RESULT, rollups.graded, "each_score", *_SCORED),
+        _stored(LEARNER_VIDEO_DAY, _or_none("video_id")),
+        Source(LESSONS, _OF_LESSONS, _lessons, (LEARNER_COURSE_DAY.name, LEARNER_LESSON_DAY.name)),
         Source(RAW, _OF_EVENTS, _contributed),
     ),
     "sessions": (
@@ -162,6 +176,7 @@ SOURCES: dict[Family, tuple[Source, ...]] = {
     ),
     "video": (
         _stored(VIDEO_BUCKET_DAY),
+        _stored(LEARNER_VIDEO_DAY, lambda rows: rows.filter(rows.video_id != "")),
         Source(RAW, _OF_PLACES, _placed),
     ),
     "quality": (

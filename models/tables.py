@@ -178,6 +178,59 @@ VIDEO_BUCKET_DAY = Table(
 )
 BUCKET_S = 10  # seconds of video in one bucket
 
+# What only single events could tell: who finished which lesson, who watched which video, what was sold,
+# each single score. '' where an event names none.
+LEARNER_LESSON_DAY = Table(
+    "learner_lesson_day",
+    "rollup",
+    ("organisation_id", "learner_id", "course_id", "lesson_id", "day"),
+    (
+        *_keys(_ORG, _LEARNER, _COURSE, _text("lesson_id"), _DAY),
+        *_count("lessons_started", "lessons_completed"),
+    ),
+)
+LEARNER_VIDEO_DAY = Table(
+    "learner_video_day",
+    "rollup",
+    ("organisation_id", "learner_id", "course_id", "video_id", "day"),
+    (
+        *_keys(_ORG, _LEARNER, _COURSE, _text("video_id"), _DAY),
+        *_count("plays", "views", "seeks", "pauses", "videos_started", "videos_completed"),
+        Column("video_s", "float64", merge="sum"),
+    ),
+)
+SALE_DAY = Table(
+    "sale_day",
+    "rollup",
+    ("organisation_id", "learner_id", "course_id", "product_id", "day"),
+    (
+        *_keys(_ORG, _LEARNER, _COURSE, _text("product_id"), _DAY),
+        *_count(
+            "orders",
+            "refunds",
+            "subscriptions_started",
+            "subscriptions_renewed",
+            "subscriptions_cancelled",
+        ),
+        Column("revenue_cents", "int64", merge="sum"),
+        Column("refunded_cents", "int64", merge="sum"),
+    ),
+)
+# A row for each scored result: a median needs them all, and raw events are not kept for ever.
+RESULT = Table(
+    "result",
+    "rollup",
+    ("organisation_id", "learner_id", "day", "event_id"),
+    (
+        *_keys(_ORG, _LEARNER, _DAY, Column("event_id", "uuid")),
+        Column("course_id", "string", merge="min"),
+        Column("lesson_id", "string", True, merge="min"),
+        Column("assessment_id", "string", True, merge="min"),
+        Column("skill_id", "string", True, merge="min"),
+        Column("score", "float64", merge="min"),
+    ),
+)
+
 # Where a learner stands. The newest event wins the `last_` columns: by time, then sequence, then id.
 LEARNER_NOW = Table(
     "learner_now",
@@ -469,7 +522,18 @@ QUALITY_BATCH = Table(
     ),
 )
 
-ROLLUPS = (LEARNER_DAY, LEARNER_COURSE_DAY, COURSE_DAY, VIDEO_BUCKET_DAY, LEARNER_NOW, SESSIONS)
+ROLLUPS = (
+    LEARNER_DAY,
+    LEARNER_COURSE_DAY,
+    COURSE_DAY,
+    VIDEO_BUCKET_DAY,
+    LEARNER_LESSON_DAY,
+    LEARNER_VIDEO_DAY,
+    SALE_DAY,
+    RESULT,
+    LEARNER_NOW,
+    SESSIONS,
+)
 DIMENSION_TABLES = (
     ORGANISATION,
     LEARNER,

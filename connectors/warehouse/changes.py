@@ -9,7 +9,7 @@ narrow copy of them in `recent_event`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from connectors.warehouse.schema import quoted
 from connectors.warehouse.sql import RollupStatements, same_key
@@ -37,6 +37,24 @@ def folding_month(month: object, statements: RollupStatements, keep: Keep) -> It
         f"WHERE day >= DATE '{month}' AND day < DATE '{month}' + INTERVAL '1' MONTH"
     )
     yield from rollup_changes(statements, keep)
+
+
+def filling(
+    fills: Collection[str], months: Iterable[object], unless: str, statements: RollupStatements
+) -> Iterator[str]:
+    """Some roll-ups made anew from all events, month by month, without those that `unless` says wait to
+    be folded in."""
+    for name in fills:
+        yield f'DELETE FROM "{name}"'
+    for month in months:
+        yield (
+            f"CREATE OR REPLACE TEMP VIEW {BATCH} AS SELECT {quoted(RECENT.names())} FROM events AS e "
+            f"WHERE day >= DATE '{month}' AND day < DATE '{month}' + INTERVAL '1' MONTH AND NOT ({unless})"
+        )
+        for sql, into, _ in statements.steps:
+            if into in fills:
+                names = quoted(TABLE[into].names())
+                yield f'INSERT INTO "{into}" ({names}) {sql}'
 
 
 def rollup_changes(statements: RollupStatements, keep: Keep) -> Iterator[str]:

@@ -16,6 +16,7 @@ from connectors.warehouse import Also, Appended
 from connectors.warehouse.changes import (
     compacting,
     emptying,
+    filling,
     folding,
     folding_month,
 )
@@ -48,6 +49,7 @@ from models.holes import Query
 from models.rollup import Rollups
 from models.tables import EVENTS, TABLE
 
+_WAITING = "watermark > (SELECT number FROM folded)"
 _MOVE_WATERMARK = 'UPDATE watermark SET number = number + 1, "at" = now() RETURNING number, "at"'
 _BULK = 50_000  # batches from here on are folded at once, in their own transaction
 _MOST_RECENT = 500_000  # when so many wait to be folded, the next append does it
@@ -84,7 +86,14 @@ class DuckDBWarehouse:
             for number, migration in missing(number_of(writer.execute(READ_VERSION))):
                 for statement in migration.statements("duckdb"):
                     writer.execute(statement)
+                if migration.fills:
+                    self._fill(writer, migration.fills)
                 writer.execute(recorded(number, migration))
+
+    def _fill(self, writer: Connection, fills: tuple[str, ...]) -> None:
+        found = months(writer)
+        if found:
+            _run_all(writer, filling(fills, found, _WAITING, self._rollup_statements()))
 
     def fetch(self, expr: ir.Expr | Query, *, limit_s: float | None = None) -> pa.Table:
         statement, values = self._compiler.statement(expr)

@@ -11,10 +11,14 @@ from models.errors import NewerSchema
 from models.rollup import RECENT
 from models.tables import (
     DEAD_LETTER,
+    LEARNER_LESSON_DAY,
+    LEARNER_VIDEO_DAY,
     MASTERY_MODEL,
     QUALITY_BATCH,
     QUALITY_CHECK,
     QUALITY_DAY,
+    RESULT,
+    SALE_DAY,
     SKILL_MODEL,
 )
 
@@ -26,6 +30,7 @@ READ_VERSION = "SELECT coalesce(max(version), 0) FROM schema_version"
 class Migration:
     why: str
     statements: Callable[[Engine], tuple[str, ...]]
+    fills: tuple[str, ...] = ()  # new roll-ups: made once of the events that are folded already
 
 
 def _quality(engine: Engine) -> tuple[str, ...]:
@@ -51,6 +56,24 @@ def _tail(engine: Engine) -> tuple[str, ...]:
     )
 
 
+_FINE = (LEARNER_LESSON_DAY, LEARNER_VIDEO_DAY, SALE_DAY, RESULT)
+
+
+def _fine(engine: Engine) -> tuple[str, ...]:
+    made = tuple(statement for table in _FINE for statement in create(engine, table))
+    if engine == "duckdb":
+        return made
+    names = ("assessment_id", "skill_id", "object_id")
+    added = (f"ALTER TABLE recent_event ADD COLUMN IF NOT EXISTS {name} text" for name in names)
+    known = ", ".join(f"{name} = e.{name}" for name in names)
+    return (
+        *made,
+        *added,
+        f"UPDATE recent_event AS r SET {known} FROM events AS e "
+        "WHERE e.organisation_id = r.organisation_id AND e.event_id = r.event_id AND e.day = r.day",
+    )
+
+
 # The version of a schema is how many of these it has seen. A new table is
 # `Migration("why", lambda engine: create(engine, TABLE))`.
 MIGRATIONS: tuple[Migration, ...] = (
@@ -60,6 +83,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("data quality, day by day", _quality),
     Migration("what is usual in a skill", _mastery),
     Migration("the end of events is what waits to be folded in", _tail),
+    Migration("lessons, videos, sales and results by learner", _fine, tuple(t.name for t in _FINE)),
 )
 
 

@@ -16,7 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.warehouse import Also, Appended
-from connectors.warehouse.changes import compacting, emptying, folding, folding_month, with_recent
+from connectors.warehouse.changes import (
+    compacting,
+    emptying,
+    filling,
+    folding,
+    folding_month,
+    with_recent,
+)
 from connectors.warehouse.copying import copy_in, copy_out
 from connectors.warehouse.failures import opened_for_reading, postgres_failures
 from connectors.warehouse.migrations import READ_VERSION, VERSION_TABLE, missing, recorded
@@ -54,6 +61,10 @@ from models.tables import EVENTS, TABLE
 
 _FOLDING, _MIGRATING = 71, 72  # keys of advisory locks
 _MOST_RECENT = 500_000  # when so many of one process's events may wait to be folded, it does it
+_WAITING = (
+    f"EXISTS (SELECT 1 FROM {RECENT.name} AS r "
+    "WHERE r.organisation_id = e.organisation_id AND r.event_id = e.event_id)"
+)
 _MOVE_WATERMARK = 'UPDATE watermark SET number = number + 1, "at" = now() RETURNING number, "at"'
 _NEW_IDS = (
     "WITH first AS (SELECT organisation_id, event_id, min(place) AS place FROM incoming_event "
@@ -83,7 +94,14 @@ class PostgresWarehouse:
             for number, migration in missing(number_of(cursor.execute(READ_VERSION))):
                 for statement in migration.statements("postgres"):
                     run(cursor, statement)
+                if migration.fills:
+                    self._fill(cursor, migration.fills)
                 run(cursor, recorded(number, migration))
+
+    def _fill(self, cursor: Cursor, fills: tuple[str, ...]) -> None:
+        found = months(cursor)
+        if found:
+            run_all(cursor, filling(fills, found, _WAITING, self._rollup_statements()))
 
     def fetch(self, expr: ir.Expr | Query, *, limit_s: float | None = None) -> pa.Table:
         statement, values = self._compiler.statement(expr)
@@ -165,7 +183,7 @@ class PostgresWarehouse:
         if not self._any_recent():
             return 0
         with self._alone() as cursor:
-            run_all(cursor, folding(f"SELECT * FROM {RECENT.name}", statements, keep))
+            run_all(cursor, folding(f"SELECT {quoted(RECENT.names())} FROM {RECENT.name}", statements, keep))
             folded = run(cursor, f"DELETE FROM {RECENT.name}").rowcount
         self._unfolded = 0
         return folded

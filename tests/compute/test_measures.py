@@ -162,8 +162,11 @@ def test_small_tables_answer_what_they_can() -> None:
         ("sessions", "day"): "sessions",
         ("video_views", "bucket"): "video_bucket_day",
         ("video_viewers", "bucket"): "events",
+        ("video_viewers", "video_id"): "learner_video_day",
         ("completion_share", "course_id"): "learner_course_day",
-        ("median_score", "course_id"): "events",
+        ("course_progress", "region"): "learner_course_day + learner_lesson_day",
+        ("median_score", "course_id"): "result",
+        ("commission", "week"): "sale_day",
     }
     found = {key: plan(Ask(measures=key[:1], by=key[1:]), tables(1)).source for key in asked}
     assert found == asked

@@ -50,6 +50,33 @@ IN_VIDEO = {"video_play": "plays", "video_progress": "views", "video_seek": "see
 TYPES = sorted(ADDS.keys() | SCORED | LEARNED | PAID | IN_VIDEO.keys() | {"session_end"})
 
 
+# Roll-ups of some types only: the types, key columns that are never null, and what is added up.
+FINE: dict[str, tuple[set[str], dict[str, str], set[str]]] = {
+    "learner_lesson_day": (
+        {"lesson_start", "lesson_complete"},
+        {"lesson_id": "lesson_id"},
+        {"lessons_started", "lessons_completed"},
+    ),
+    "learner_video_day": (
+        {*IN_VIDEO, "video_complete"},
+        {"video_id": "video_id"},
+        {*IN_VIDEO.values(), "videos_started", "videos_completed", "video_s"},
+    ),
+    "sale_day": (
+        PAID | {"order_refunded", "subscription_cancelled"},
+        {"product_id": "object_id"},
+        {"orders", "refunds", "revenue_cents", "refunded_cents"}
+        | {f"subscriptions_{what}" for what in ("started", "renewed", "cancelled")},
+    ),
+}
+
+
+def placed_in(rows: Iterable[Row]) -> dict[str, int]:
+    """What some events did at places of a video."""
+    placed = [row for row in rows if row["video_id"] and row["position_s"] is not None]
+    return {name: sum(row["event_type"] == kind for row in placed) for kind, name in IN_VIDEO.items()}
+
+
 def added(rows: Iterable[Row]) -> dict[str, Any]:
     """What some events add, column by column."""
     total: dict[str, Any] = defaultdict(int)
@@ -128,6 +155,21 @@ def expected(name: str, rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[str, 
             group: {n: sum(r["event_type"] == t for r in own) for t, n in IN_VIDEO.items()}
             for group, own in grouped(placed, *key).items()
         }
+    if name in FINE:
+        kinds, renamed, kept = FINE[name]
+        some = [row | {to: row[of] or "" for to, of in renamed.items()} for row in rows]
+        groups = grouped([row for row in some if row["event_type"] in kinds], *key)
+        return {
+            group: {n: v for n, v in (added(own) | placed_in(own)).items() if n in kept}
+            for group, own in groups.items()
+        }
+    if name == "result":
+        scored = [r for r in rows if r["event_type"] in SCORED and r["score"] is not None]
+        about = ("lesson_id", "assessment_id", "skill_id", "score")
+        return {
+            tuple(r[k] for k in key): {n: r[n] for n in about} | {"course_id": r["course_id"] or ""}
+            for r in scored
+        }
     plain = {group: added(own) for group, own in grouped(rows, *key).items()}
     if name == "learner_now":
         for group, own in grouped(rows, *key).items():
@@ -196,6 +238,9 @@ event_rows = st.builds(
     course_id=st.sampled_from([None, "c1", "c2"]),
     lesson_id=st.sampled_from([None, "l1"]),
     video_id=st.sampled_from([None, "v1"]),
+    assessment_id=st.sampled_from([None, "a1"]),
+    skill_id=st.sampled_from([None, "s1"]),
+    object_id=st.sampled_from([None, "p1", "p2"]),
     device_type=st.sampled_from([None, "mobile"]),
     position_s=st.one_of(maybe(), st.floats(0, 50)),
     duration_s=st.one_of(maybe(), st.floats(0, 5000)),

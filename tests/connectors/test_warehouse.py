@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import duckdb
+import psycopg
 import pyarrow as pa
 import pytest
 
-from compute.rollups import DELTAS
+from compute.rollups import DELTAS, merged
 from connectors.warehouse import Warehouse, open_warehouse
 from models.errors import BadSettings, NewerSchema, Unavailable
-from models.tables import DIMENSION_TABLES, EVENTS, LEARNER, LEARNER_DAY, TABLES
+from models.tables import DIMENSION_TABLES, EVENTS, LEARNER, LEARNER_DAY, TABLE, TABLES
 from tests.builders import MONDAY, arrow, dimension, event, event_id, events
 
 
@@ -161,6 +163,72 @@ def test_a_newer_schema_is_refused(engine: Warehouse, warehouse_address: str, mo
     with pytest.raises(NewerSchema, match=r"schema version \d+, this program knows 0: start the newer"):
         older.migrate()
     older.close()
+
+
+def test_an_older_warehouse_gets_the_new_roll_ups_filled(engine: Warehouse, warehouse_address: str) -> None:
+    """Events that were folded and events that wait, from before there were these tables."""
+    filled = ("learner_lesson_day", "learner_video_day", "sale_day", "result")
+    kinds = (
+        "lesson_start",
+        "lesson_complete",
+        "video_progress",
+        "video_complete",
+        "order_paid",
+        "quiz_submit",
+    )
+    some = [
+        event(
+            kind,
+            MONDAY + timedelta(days=n),
+            lesson_id=f"l{n % 2}",
+            video_id="v1",
+            object_id=f"p{n % 3}",
+            position_s=3.5,
+            duration_s=15.0,
+            score=60.0 + n,
+            amount_cents=100 + n,
+        )
+        for n in range(0, 60, 4)
+        for kind in (*kinds, "quiz_submit")
+    ]
+    engine.append(events(some[:60]))
+    engine.compact()
+    engine.append(events(some[60:]))
+    wanted = {name: rolled_up(engine, name) for name in filled}
+    assert all(wanted.values())
+    engine.close()
+    statements = [f"DROP TABLE {name}" for name in filled]
+    if engine.engine == "postgres":
+        statements += [
+            f"ALTER TABLE recent_event DROP COLUMN {name}"
+            for name in ("assessment_id", "skill_id", "object_id")
+        ]
+    statements.append("DELETE FROM schema_version WHERE version >= 7")
+    execute(warehouse_address, statements)
+    newer = open_warehouse(warehouse_address, DELTAS)
+    newer.migrate()
+    assert {name: rolled_up(newer, name) for name in filled} == wanted
+    newer.compact()
+    assert {name: rolled_up(newer, name) for name in filled} == wanted
+    newer.close()
+
+
+def rolled_up(warehouse: Warehouse, name: str) -> list[dict[str, object]]:
+    table = TABLE[name]
+    rows = merged(table, table.unbound).order_by(list(table.key))
+    found: list[dict[str, object]] = warehouse.fetch(rows).to_pylist()
+    return found
+
+
+def execute(address: str, statements: list[str]) -> None:
+    if address.startswith("postgres"):
+        with psycopg.connect(address, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+    else:
+        with duckdb.connect(address) as file:
+            for statement in statements:
+                file.execute(statement)
 
 
 def test_rows_outside_the_declared_columns_are_no_builder_s_rows() -> None:

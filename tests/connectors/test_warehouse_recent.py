@@ -68,7 +68,10 @@ def test_what_an_older_program_left_to_be_folded_is_folded(tmp_path: Path) -> No
     old._root.execute(f"INSERT INTO recent_event {after(folded_and_newest(old._root)[0])}")
     old._root.execute("ALTER TABLE events DROP COLUMN watermark")
     old._root.execute("DROP TABLE folded")
-    old._root.execute("DELETE FROM schema_version WHERE why LIKE 'the end of events%'")
+    old._root.execute(
+        "DELETE FROM schema_version WHERE version >= "
+        "(SELECT version FROM schema_version WHERE why LIKE 'the end of events%')"
+    )
     old.close()
     new = DuckDBWarehouse(str(tmp_path / "old.duckdb"), DELTAS)
     new.migrate()
