@@ -166,18 +166,46 @@ class InsightDeeds:
         return await self._judge(kind, useful=False)
 
     async def do_insight_undo(self, kind: str) -> Sequence[str]:
-        said = self._told().pop(kind, None)
+        said = self._judged_so_far().pop(kind, None)
         if said is not None:
             await self.visit.desk.do("judge_insight", kind=kind, useful=said, undo=True)
         return self.insight_slots
 
     async def _judge(self, kind: str, *, useful: bool) -> Sequence[str]:
-        if kind not in self._told():
+        if kind not in self._judged_so_far():
             await self.visit.desk.do("judge_insight", kind=kind, useful=useful)
-            self._told()[kind] = useful
+            self._judged_so_far()[kind] = useful
         return self.insight_slots
 
-    def _told(self) -> dict[str, bool]:
+    def _judged_so_far(self) -> dict[str, bool]:
         if not hasattr(self, "told_useful"):
             self.told_useful = {}
         return self.told_useful
+
+
+def group_finding(sheet: Sheet, row: Mapping[str, Any]) -> Markup:
+    """Of a class: what changed, which part of it drives that, what to look at."""
+    kind = str(row["kind"])
+    measure, way = kind.rsplit("_", 1)
+    before, after = _spelt(sheet, measure, row["before"]), _spelt(sheet, measure, row["after"])
+    why = ""
+    if row["driver_id"]:
+        share = sheet.visit.speech.share
+        why = sheet.say(
+            "insight.group_why",
+            part=row["driver_id"],
+            learners=share(row["driver_learners"]),
+            share=share(min(1.0, row["driver_share"])),
+        )
+    chance = 1 / max(float(row["p"]), 1e-6)
+    known = sheet.say("insight.group_known", n=row["n"], moved=row["moved"])
+    often = sheet.say("insight.known_chance", n=_round(chance), compared=row["compared"])
+    words = Words(
+        sheet.say(f"insight.group_{kind}", before=before, after=after),
+        sure_words(sheet, row["sureness"]),
+        why,
+        sheet.say(f"insight.group_{way}_do"),
+        f"{known} {often}",
+        "good" if way == "rose" else "watch",
+    )
+    return finding(sheet, row, words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import json
+import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,12 +23,17 @@ from connectors.demo.standing import dimensions, table
 from connectors.demo.truth import truth
 from connectors.intake.quality import Judge, Tally
 from connectors.metadata import Consent, Metadata, NewPerson, NewRelation
+from connectors.metadata.board import LEADERBOARD
 from connectors.warehouse import Warehouse
 from models.errors import AlreadyThere
+from models.nickname import drawn_nickname
 
 TRUTH = "truth.json"
 PEOPLE_AT_ONCE = 5_000
 AGE_OF_CONSENT = 13
+TAKES_PART = 0.55  # of the pupils, in the leaderboard
+MOST_NICKNAMES = 20_000
+STAYS_OUT = ("jonas", "leo")
 Tell = Callable[[str, int, int], None]  # what is being done, how many are done, how many there will be
 
 
@@ -114,18 +120,36 @@ def _people(school: School, metadata: Metadata, warehouse: Warehouse, tell: Tell
     parents, guarding = guardians(school)
     taught, teaching = teachers(school)
     others, sponsoring = staff(school)
-    everybody = [*learners(school), *parents, *taught, *others]
+    pupils = learners(school)
+    everybody = [*pupils, *parents, *taught, *others]
     person_ids: dict[str, str] = {}
     for some in _portions(everybody):
         added = metadata.people.add_many(school.organisation_id, some)
         person_ids |= zip((p.login for p in some), added, strict=True)
         tell(f"people of {school.place.name}", len(person_ids), len(everybody))
+    _leaderboard(school, metadata, pupils, person_ids)
     links = [*teaching, *sponsoring, *_guards(school, guarding)]
     metadata.relations.add_many([_relation(link, person_ids) for link in links])
     metadata.consents.grant_many(school.organisation_id, _consents(school))
     if guarding:
         warehouse.write("guardian_link", _guardian_links(school, guarding, metadata))
     return len(everybody)
+
+
+def _leaderboard(
+    school: School, metadata: Metadata, pupils: Sequence[NewPerson], person_ids: dict[str, str]
+) -> None:
+    """The school has one, and about half of its pupils take part; the company has none."""
+    if not school.place.has_terms:
+        return
+    settings = metadata.settings
+    settings.put(settings.organisation(school.organisation_id), LEADERBOARD, True)
+    dice = random.Random(f"leaderboard {school.size.seed} {school.place.key}")  # noqa: S311 - made up
+    joined = [p.login for p in pupils if dice.random() < TAKES_PART and p.login not in STAYS_OUT]
+    names: dict[str, None] = {}
+    while len(names) < min(MOST_NICKNAMES, len(joined)):
+        names[drawn_nickname(dice)] = None
+    metadata.board.join_many(dict(zip((person_ids[login] for login in joined), names, strict=False)))
 
 
 def _portions(people: Sequence[NewPerson]) -> Iterator[Sequence[NewPerson]]:

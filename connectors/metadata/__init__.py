@@ -75,7 +75,7 @@ class Metadata:
         self.consents = Consents(store)
         self.interventions = Interventions(store, keys, clock)
         self.settings = SavedSettings(store, clock)
-        self.board = Board(store, keys, self.settings)
+        self.board = Board(store, keys, self.settings, clock)
         self._scopes = Scopes(store, self.people, self.relations, roles)
 
     def migrate(self) -> None:

@@ -7,23 +7,28 @@ from datetime import datetime
 from pages.cards import Card, Figure, figures, paragraph
 from pages.findings import before, change
 from pages.findings import then as compared
-from pages.learner.parts import ago, calendar_card, is_done, lasting, results_card, standing, streak_of, tiles
+from pages.insights import InsightDeeds, insights_card
+from pages.learner.parts import ago, calendar_card, is_done, results_card, standing, streak_of, tiles
 from pages.learner.reading import rows_about
 from pages.learner.skills import radar_card
+from pages.recommendations import RecommendationDeeds, next_step_card
 from pages.rows import Row, row_of
 from pages.sheet import Asking, Sheet, Slot
 
 
-class StudentPage(Sheet):
+class StudentPage(InsightDeeds, RecommendationDeeds, Sheet):
+    insight_slots = ("changed",)
+    step_slots = ("onward",)
     period = "week"
     slots = (
         Slot("hello", height=64, live=True, bare=True),
-        Slot("onward", height=72),
+        Slot("onward", height=160),
         Slot("glance", height=128, live=True, bare=True),
         Slot("mine", height=360),
         Slot("year", span=8, height=360),
         Slot("skills", span=4, height=360),
-        Slot("results", height=280),
+        Slot("results", span=6, height=300),
+        Slot("changed", span=6, height=300),
     )
 
     async def hello(self, ask: Asking) -> Card:
@@ -52,19 +57,7 @@ class StudentPage(Sheet):
         )
 
     async def onward(self, ask: Asking) -> Card | None:
-        rows = [r for r in await standing(self, ask) if not is_done(r) and r["next_lesson"]]
-        ask.answers.clear()
-        if not rows:
-            return None
-        due = [r for r in rows if r["due_on"] and (r["due_on"] - self.today).days <= 3]
-        row = min(due, key=lambda r: r["due_on"]) if due else rows[0]
-        why = "student.because_due" if due else "student.because_last"
-        long = lasting(self, row["next_lesson_s"])
-        words = self.say(why, course=row["title"], due=row["due"] or "")
-        return Card(
-            self.say("student.onward", lesson=row["next_lesson"]),
-            words + (f" {self.say('student.takes', time=long)}" if long else ""),
-        )
+        return await next_step_card(self, ask)
 
     async def glance(self, ask: Asking) -> Card:
         speech, say = self.visit.speech, self.say
@@ -122,6 +115,9 @@ class StudentPage(Sheet):
 
     async def skills(self, ask: Asking) -> Card:
         return await radar_card(self, ask, "student")
+
+    async def changed(self, ask: Asking) -> Card:
+        return await insights_card(self, ask)
 
 
 __all__ = ["StudentPage"]

@@ -15,7 +15,7 @@ from pages.cards import Card, Figure, figures, join, paragraph
 from pages.learner.direction import RESULTS, TIME, direction_card, trends_of
 from pages.learner.habits import habits_card
 from pages.learner.reading import rows_about
-from pages.learner.skills import strengths_card
+from pages.learner.skills import gaps_card, strengths_card
 from pages.learner.unusual import unusual_card
 from pages.rows import Row, row_of, rows_of
 from pages.sheet import Asking, Sheet, Slot
@@ -31,6 +31,7 @@ class ProgressPage(Sheet):
         Slot("time", span=6, height=320),
         Slot("unusual", height=200),
         Slot("skills", span=6, height=400),
+        Slot("gaps", span=6, height=400),
         Slot("habits", span=6, height=320),
         Slot("peers", span=6, height=320),
     )
@@ -84,6 +85,9 @@ class ProgressPage(Sheet):
 
     async def skills(self, ask: Asking) -> Card:
         return await strengths_card(self, ask, "progress")
+
+    async def gaps(self, ask: Asking) -> Card | None:
+        return await gaps_card(self, ask, "progress")
 
     async def habits(self, ask: Asking) -> Card:
         return await habits_card(self, ask, "progress")
