@@ -26,6 +26,7 @@ from models.holes import Value
 from models.scope import Scope
 
 _SPAN = timedelta(days=90)
+MEMORY_MIB = 3072  # for the engine, so that all fits 4 GiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,9 @@ def _ms(work: Callable[[], object]) -> float:
 
 def measured(events: int, times: int) -> tuple[Report, list[Timing]]:
     made = school(events)
-    warehouse = open_warehouse(str(made.warehouse), DELTAS)
-    bare = duckdb.connect(str(made.warehouse), config=configuration(str(made.warehouse), None, None))
+    warehouse = open_warehouse(str(made.warehouse), DELTAS, memory_mib=MEMORY_MIB)
+    warehouse.migrate()  # a school that is kept may be older than the schema
+    bare = duckdb.connect(str(made.warehouse), config=configuration(str(made.warehouse), MEMORY_MIB, None))
     bare.execute("SET TimeZone = 'UTC'")
     (until,) = bare.execute("SELECT max(day) + 1 FROM events").fetchone() or (date.max,)
     scope = Scope(1, "organisation", until, sees_rows=True)

@@ -16,6 +16,7 @@ KEPT = ROOT / ".headway" / "bench"
 _MADE = "made.json"
 # The same school whenever it is made: its last day is fixed.
 _NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+_DAYS = 182
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,18 @@ def read(folder: Path) -> Made:
 
 
 def _make_here(events: int, folder: Path) -> None:
+    from app.commands.school import MEMORY_MIB, learners_of
     from compute.rollups import DELTAS
     from connectors.demo import Size, fill
     from connectors.metadata import open_metadata
     from connectors.warehouse import open_warehouse
 
     began = time.perf_counter()
-    warehouse = open_warehouse(str(folder / "warehouse.duckdb"), DELTAS)
+    warehouse = open_warehouse(str(folder / "warehouse.duckdb"), DELTAS, memory_mib=MEMORY_MIB)
     metadata = open_metadata(str(folder / "metadata.sqlite"), b"a secret of a bench, of 32 bytes!")
     warehouse.migrate()
     metadata.migrate()
-    size = Size(until=_NOW.date(), now=_NOW, events=events)
+    size = Size(until=_NOW.date(), now=_NOW, events=events, learners=learners_of(events, _DAYS), days=_DAYS)
     filled = fill(size, warehouse, metadata, folder, lambda *_: None)
     metadata.close()
     warehouse.close()

@@ -53,7 +53,7 @@ def generate(
     size = Size(
         until=until.date() if until else datetime.now(UTC).date(),
         now=datetime.now(UTC),
-        learners=learners or _learners(events, days),
+        learners=learners or learners_of(events, days),
         courses=courses,
         days=days,
         events=events,
@@ -122,7 +122,7 @@ class Progress:
         self._bars.update(task, completed=done, total=expected)  # type: ignore[arg-type]
 
 
-def _learners(events: int | None, days: int) -> int:
+def learners_of(events: int | None, days: int) -> int:
     if events is None:
         return 2000
     return max(round(events / days / EVENTS_A_LEARNER_DAY), FEWEST_LEARNERS)
