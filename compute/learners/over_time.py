@@ -16,7 +16,7 @@ from compute import checks
 from compute.dimensions import first_day
 from compute.forms import shared
 from compute.learners import reading
-from compute.learners.history import FRAMES, SPAN_DAYS, WEEKS, DayFacts, Frame, Period, periods
+from compute.learners.history import ENOUGH_DAYS, FRAMES, SPAN_DAYS, WEEKS, DayFacts, Frame, Period, periods
 from compute.learners.shape import DAY, ENOUGH, INT, NUMBER, NUMBERS, TEXT, YES, Shape
 from compute.plan import Plan
 from compute.scoping import Tables
@@ -164,16 +164,23 @@ def _trends(found: tuple[pa.Table, ...], frame: Frame, since: date, today: date)
 def trends(of: Sequence[Period], frame: Frame) -> dict[str, dict[str, object]]:
     """By measure. What cannot be known has nothing but how much there is and would be needed."""
     whole = [p for p in of if p.is_over]
+    days = sum(p.active_days for p in whole)
+    # Weeks without anything are known well, yet they say little of somebody who was hardly ever here.
+    poor = _unknown(days, ENOUGH_DAYS) if days < ENOUGH_DAYS else None
     return {
-        name: {"unit": unit, "frame": frame, **_trend([value(p) for p in whole], frame, most)}
+        name: {"unit": unit, "frame": frame, **(poor or _trend([value(p) for p in whole], frame, most))}
         for name, (unit, value, most) in MEASURES.items()
     }
+
+
+def _unknown(have: int, need: int) -> dict[str, object]:
+    return {"have": have, "need": need, "enough": False, "verdict": "unknown"}
 
 
 def _trend(values: list[float | None], frame: Frame, most: float | None) -> dict[str, object]:
     found = trend(values)
     if isinstance(found, TooLittle):
-        return {"have": found.have, "need": found.need, "enough": False, "verdict": "unknown"}
+        return _unknown(found.have, found.need)
     known = [v for v in values if v is not None]
     ahead = project(values, AHEAD, COVERAGE)
     assert not isinstance(ahead, TooLittle)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from statistics import median
+from statistics import fmean, median, pstdev
 from typing import Literal
 
 from compute.learners.habits import MOST_EVIDENCE, Evidence, Scored
@@ -24,11 +24,12 @@ Action = Literal["talk", "review", "check_in", "praise", "slow_down"]
 
 FEWEST_DAYS = 8  # active days before anything is judged
 HABIT_DAYS = 60  # of school days: how far back a habit of coming goes
-CHANCE = 0.003  # of an absence as long as this, by habit: about one false alarm in a year of school
+CHANCE = 0.001  # of an absence as long as this, by habit
 LONGER = 1.5  # than the longest absence there was
 FEWEST_AWAY = 5  # school days
 STRETCH = 10  # school days of work that are compared
 STRETCHES = 8
+WORK_SWING = 3.0  # work comes in sittings of several pieces: it swings more than single ones would
 FEWEST_STRETCHES = 4
 NEWEST, FEWEST_BEFORE, MOST_BEFORE = 5, 10, 40  # scores
 LEAST_SPREAD = 8.0  # points: few scores can be alike by chance
@@ -175,8 +176,7 @@ def _judge_work(work: int, like: Sequence[int]) -> float | None:
 def _work_scale(like: Sequence[int]) -> float:
     middle = median(like)
     spread = _MAD * median(abs(n - middle) for n in like)
-    # Work comes in sittings of several pieces: it swings more than single pieces would.
-    return max(spread, math.sqrt(2 * max(middle, 1.0)))
+    return max(spread, math.sqrt(WORK_SWING * max(middle, 2.0)))
 
 
 # ---- performance -----------------------------------------------------------------------------------------
@@ -206,17 +206,21 @@ def performances(scores: Sequence[Scored]) -> Iterator[Unusual]:
 
 
 def _judge_scores(newest: Sequence[float], before: Sequence[float]) -> float:
-    middle = median(before)
-    change = sum(newest) / len(newest) - middle
+    change = fmean(newest) - _usual_score(before)
     if abs(change) < LEAST_CHANGE:
         return 0.0
     return change / _score_error(before)
 
 
+def _usual_score(before: Sequence[float]) -> float:
+    """The mean without the outermost tenths. Not the middle: scores lean to one side, and a mean of five
+    would always lie on it."""
+    cut = len(before) // 10
+    return fmean(sorted(before)[cut : len(before) - cut])
+
+
 def _score_error(before: Sequence[float]) -> float:
-    middle = median(before)
-    spread = max(_MAD * median(abs(s - middle) for s in before), LEAST_SPREAD)
-    return spread * math.sqrt(1 / NEWEST + 1.57 / len(before))  # a median is less sure than a mean
+    return max(pstdev(before), LEAST_SPREAD) * math.sqrt(1 / NEWEST + 1 / len(before))
 
 
 def _performance(
@@ -224,7 +228,7 @@ def _performance(
 ) -> Unusual:
     at, deviations, before = begun
     newest = scores[at - NEWEST + 1 : at + 1]
-    middle, reach = median(before), LIMIT * _score_error(before)
+    middle, reach = _usual_score(before), LIMIT * _score_error(before)
     return Unusual(
         "performance",
         newest[0].day,
