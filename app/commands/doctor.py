@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from app.commands.options import PLACE
-from models.errors import HeadwayError
+from models.errors import BadSettings, HeadwayError
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -44,16 +44,30 @@ def command(data: Path | None) -> int:
 
 
 def findings(data: Path | None) -> Iterator[Finding]:
-    from app.commands.choosing import school_settings
-    from config.settings import read_settings
-
     yield Finding("good", "Python", sys.version.split()[0])
     yield from _browser()
     try:
+        yield from _school(data)
+    except BadSettings as error:
+        yield Finding("wrong", "settings", error.detail)
+
+
+def _school(data: Path | None) -> Iterator[Finding]:
+    from app.commands.choosing import school_settings
+    from config.settings import read_settings
+
+    try:
         settings = school_settings(data)
+    except BadSettings:
+        raise
     except HeadwayError as error:
         yield Finding("note", "school", error.detail)
-        yield from _configured(read_settings({}, demo=True, data=data, secret=b"doctor" + bytes(range(32))))
+        # No school, but what is configured for one can be looked at. The secret is never used.
+        settings = read_settings(os.environ, demo=True, data=data, secret=b"doctor" + bytes(range(32)))
+        yield from _configured(settings)
+        yield from _ports(settings, taken="wrong")
+        if "://" in settings.warehouse:
+            yield _tried("warehouse", lambda: _open_warehouse(settings))
         return
     yield from _configured(settings)
     yield from _running(settings)

@@ -155,6 +155,26 @@ def test_a_database_of_a_newer_program_is_refused(closed: Path, capsys: pytest.C
     assert "WRONG  metadata" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("HEADWAY_WAREHOUSE", "postgresql://127.0.0.1:1/x", "does not answer"),
+        ("HEADWAY_THREADS", "nine", "HEADWAY_THREADS must be a whole number"),
+    ],
+)
+def test_doctor_looks_at_what_is_configured_before_there_is_a_school(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert run("doctor", "--data", str(tmp_path / "none")) == 1
+    assert says in capsys.readouterr().out
+
+
 def test_doctor_sees_a_port_that_somebody_else_has(
     closed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

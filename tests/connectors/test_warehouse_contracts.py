@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import ibis
 import pytest
 
@@ -47,6 +51,32 @@ def test_what_the_warehouse_holds_keeps_its_contracts(engine: Warehouse, warehou
 )
 def test_a_broken_contract_names_the_column_and_the_rule(table: Table, wrong: dict, rule: str) -> None:  # type: ignore[type-arg]
     assert broken(table.name, ibis.memtable(arrow(table, [wrong]))) == [rule]
+
+
+def test_checking_a_contract_leaves_the_times_of_the_process_alone() -> None:
+    """In a process of its own: the library is imported once, and what it sets would stay."""
+    said = subprocess.run(
+        [sys.executable, "-c", _TIME_AFTER_A_CHECK],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+    )
+    assert said.stdout.split() == ["2026-03-04T08:30:00+00:00", "None", "None"]
+
+
+_TIME_AFTER_A_CHECK = """
+import os
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+import pyarrow as pa
+from models.contracts import contract
+contract("events")
+at = datetime(2026, 3, 4, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+(told,) = pa.array([at], pa.timestamp("us", "UTC")).to_pylist()
+print(told.isoformat(), os.environ.get("PYARROW_IGNORE_TIMEZONE"), os.environ.get("SPARK_LOCAL_IP"))
+"""
 
 
 def test_rows_of_another_table_are_told_by_their_columns() -> None:
