@@ -207,6 +207,7 @@ document.addEventListener("click", (event) => {
     if (at.matches("a[data-place]")) {
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return
       event.preventDefault()
+      if (at.closest("dialog")) at.closest("dialog").close()
       go(at.getAttribute("href"))
     } else if ("open" in d) open(slotOf(at), d.open)
     else if ("close" in d) at.closest("dialog").close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from models.ask import Answer, ColumnMeaning
-from pages.cards import Card, join
+from pages.cards import Card, join, place_link
 from pages.speech import Speech
 
 if TYPE_CHECKING:
@@ -21,18 +21,17 @@ MOST_ROWS = 400  # of a table in a dialog; the file has all of them
 
 
 def table(sheet: Sheet, card: Card) -> Markup:
-    return join(_table(sheet.visit.speech, answer) for answer in card.answers)
+    return join(_table(sheet, answer) for answer in card.answers)
 
 
-def _table(speech: Speech, answer: Answer) -> Markup:
+def _table(sheet: Sheet, answer: Answer) -> Markup:
+    speech = sheet.visit.speech
     columns = columns_of(answer)
     head = join(Markup('<th scope="col">{}</th>').format(heading(speech, c)) for c in columns)
     rows = answer.table.slice(0, MOST_ROWS).to_pylist()
     body = join(
         Markup("<tr>{}</tr>").format(
-            join(
-                Markup("<td{}>{}</td>").format(_number(c), cell(speech, row[c.name], c.unit)) for c in columns
-            )
+            join(Markup("<td{}>{}</td>").format(_number(c), _linked(sheet, c, row[c.name])) for c in columns)
         )
         for row in rows
     )
@@ -43,6 +42,16 @@ def _table(speech: Speech, answer: Answer) -> Markup:
     return Markup(
         '<div class="scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}'
     ).format(head, body, note)
+
+
+def _linked(sheet: Sheet, column: ColumnMeaning, value: object) -> str | Markup:
+    """What a tap on the chart does, for the keyboard: the value narrows the page."""
+    shown = cell(sheet.visit.speech, value, column.unit)
+    if value is None or column.name not in sheet.marks:
+        return shown
+    if column.name != "day":
+        shown = sheet.mark_label(column.name, str(value))
+    return place_link(shown, sheet.narrowed(column.name, str(value)))
 
 
 def _number(column: ColumnMeaning) -> Markup:

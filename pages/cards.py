@@ -36,6 +36,7 @@ class Card:
     after: Markup = EMPTY  # below the drawing
     answers: tuple[Answer, ...] = ()  # filled by the sheet: table view, CSV, "what is this number"
     empty: str = ""  # said instead of body and drawing
+    file: bool = True  # can its answer be asked for again, by its address alone?
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ class Filters:
             **dict(self.marks),
             **changes,
         }
+        if state["period"] == "own":
+            state = {"since": self.since.isoformat(), "until": self.until.isoformat(), **state}
         return "?" + urlencode({k: v for k, v in state.items() if v})
 
 

@@ -57,6 +57,8 @@ def _more(sheet: Sheet, slot: Slot, shown: Card) -> Markup:
     opens = [Markup('<button type="button" data-open="about">{}</button>').format(say("card.about"))]
     if shown.drawing is not None:
         opens.append(Markup('<button type="button" data-open="table">{}</button>').format(say("card.table")))
+    if not shown.file:
+        return Markup('<footer class="more">{}</footer>').format(join(opens))
     opens.append(
         Markup('<a href="/download{}/{}.csv{}" download>{}</a>').format(
             sheet.visit.page.path, slot.name, sheet.filters.link(), say("card.csv")

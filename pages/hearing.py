@@ -76,6 +76,10 @@ class Hearing:
         self._later({"state": self.filters.link()})
         self._run(self._fill(self.slots))
 
+    def narrowed(self, name: str, value: str) -> str:
+        """Where a click on a mark leads: the same for who reads the chart as a table."""
+        return self.filters.link(**{name: value})
+
     def _hear_do(self, message: Mapping[str, Any]) -> None:
         deed = getattr(self, f"do_{message.get('deed')}", None)
         if deed is not None:

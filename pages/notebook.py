@@ -23,6 +23,12 @@ from pages.speech import Speech
 from pages.stage import Stage
 
 _numbers = count(1)
+_IN_A_CELL = """
+.notebook { padding: 16px; border-radius: 12px; font-variant-numeric: tabular-nums }
+.notebook [hidden] { display: none }
+.notebook > .cards { margin: 0 }
+.notebook > .filters { margin-block: 0 16px }
+"""
 
 
 def ready() -> None:
@@ -92,7 +98,7 @@ def _style() -> str:
     css = (
         css.replace(":root", ":host").replace("\nhtml {", "\n.notebook {").replace("\nbody {", "\n.no-body {")
     )
-    return css + ".notebook { padding: 16px; border-radius: 12px; font-variant-numeric: tabular-nums }"
+    return css + _IN_A_CELL
 
 
 @cache

@@ -42,6 +42,7 @@ Fill = Callable[[Asking], Awaitable[Card | None]]
 
 class Sheet(Hearing, Viewer):
     period: ClassVar[str] = "week"  # looked at when the URL names none
+    for_file = False
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -199,6 +200,7 @@ class Sheet(Hearing, Viewer):
         """A card's answers without its page: for its file."""
         if slot not in {one.name for one in self.slots}:
             raise NotFound()
+        self.for_file = True  # who asks for a list's file has asked for the list
         await self.prepare()
         self.filters = filters.checked(self.filters, self.offered)
         asking = Asking(self)

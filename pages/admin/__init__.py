@@ -7,16 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import pyarrow.compute as pc
 from markupsafe import Markup
 
-from models.ask import Answer, Ask
-from pages import charts, tables
+from models.ask import Answer
+from pages import charts
+from pages.admin import courses, people
 from pages.cards import Card, Figure, button, figures, sparkline
 from pages.filters import Filters
 from pages.findings import change, nothing, title
 from pages.findings import then as compared
-from pages.learner.parts import ago, free_days
+from pages.learner.parts import free_days
 from pages.rows import Row, row_of, rows_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.spans import places, running, step_of, weeks_until
@@ -53,6 +53,12 @@ class AdminPage(Sheet):
             return
         self.filters = replace(self.filters, marks={k: v for k, v in self.filters.marks.items() if k in mark})
         super().picked(slot, mark)
+
+    def narrowed(self, name: str, value: str) -> str:
+        if name == "course_id":
+            return self.filters.link(course=value, course_id=None)
+        other = {"day": "week", "week": "day"}.get(name, name)
+        return self.filters.link(**{other: None, name: value})
 
     def _query(self) -> dict[str, str]:
         asked = self.filters
@@ -181,93 +187,11 @@ class AdminPage(Sheet):
         heading = self.say(key, share=self.visit.speech.share(found.share))
         return Card(heading, self.say("admin.weeks_sub", n=WEEKS), drawing=drawing)
 
-    async def best(self, ask: Asking) -> Card:
-        return await self._courses(ask, "best")
+    async def best(self, ask: Asking) -> Card | None:
+        return await courses.ranked(self, ask, "best")
 
-    async def worst(self, ask: Asking) -> Card:
-        return await self._courses(ask, "worst")
-
-    async def _courses(self, ask: Asking, which: str) -> Card:
-        """By the share of those who joined up to the period's end and have finished by then."""
-        say, speech = self.say, self.visit.speech
-        order = "-completion_share" if which == "best" else "completion_share"
-        now = await self._completion(ask, self.filters.until, order)
-        then = await self._completion(ask, self.filters.since, order)
-        ask.answers.remove(then)
-        rows = [r for r in rows_of(now) if r["completion_share"] is not None]
-        if not rows:
-            return Card(say(f"admin.{which}"), empty=await nothing(ask, speech))
-        past = {r["course_id"]: r["completion_share"] for r in rows_of(then)}
-        titles = {r["course_id"]: r["course_id_label"] for r in rows}
-
-        def shown(row: Mapping[str, Any]) -> str:
-            share = say(
-                "admin.finished_share",
-                title=titles[row["course_id"]],
-                share=speech.share(row["completion_share"]),
-            )
-            return f"{share} {self._shift(row['completion_share'], past.get(row['course_id']))}"
-
-        drawing = charts.bars(
-            now,
-            speech,
-            x="course_id",
-            y="completion_share",
-            unit="share",
-            label=lambda course: str(titles.get(course, course)),
-            said=shown,
-            most=MOST_COURSES,
-            full=1.0,
-            picked=self.filters.course or "",
-        )
-        first = rows[0]
-        heading = say(
-            f"admin.{which}_found",
-            title=first["course_id_label"],
-            share=speech.share(first["completion_share"]),
-        )
-        lines = Markup("").join(
-            Markup("<li>{}: {}</li>").format(
-                titles[r["course_id"]],
-                self._shift(r["completion_share"], past.get(r["course_id"])),
-            )
-            for r in rows[:MOST_COURSES]
-        )
-        return Card(
-            heading,
-            say(f"admin.{which}_sub", n=MOST_COURSES),
-            drawing=drawing,
-            after=Markup('<details><summary>{}</summary><ul class="bullets">{}</ul></details>').format(
-                say("admin.changes"), lines
-            ),
-        )
-
-    async def _completion(self, ask: Asking, until: Any, order: str) -> Answer:
-        where = tuple(w for w in self.whole.where if w.dimension != "course_id")
-        wish = Ask(
-            measures=("completion_share",),
-            by=("course_id",),
-            where=where,
-            until=until,
-            order=(order,),
-            options=(("labels", True),),
-            purpose=PURPOSE,
-        )
-        answer = await ask.put(wish, within=False)
-        named = answer.table.filter(pc.is_valid(answer.table["course_id"]))
-        ask.answers[-1] = replace(answer, table=named)
-        return ask.answers[-1]
-
-    def _shift(self, now: float, then: float | None) -> str:
-        if then is None:
-            return self.say("admin.moved_new")
-        points = round((now - then) * 100)
-        if not points:
-            return self.say("admin.moved_same", before=self._since())
-        return self.say(f"admin.moved_{'up' if points > 0 else 'down'}", n=abs(points), before=self._since())
-
-    def _since(self) -> str:
-        return self.visit.speech.day(self.filters.since, "MMMd")
+    async def worst(self, ask: Asking) -> Card | None:
+        return await courses.ranked(self, ask, "worst")
 
     # Who is behind it
 
@@ -283,55 +207,23 @@ class AdminPage(Sheet):
     async def people(self, ask: Asking) -> Card | None:
         if not self.may_see_who:
             return None
-        if not self.asked_who:
+        if not (self.asked_who or self.for_file):
             return Card(
                 self.say("admin.who"),
-                self._looked_at(),
+                self.looked_at(),
                 body=Markup("<p>{}</p>{}").format(
                     self.say("admin.who_means"), button(self.say("admin.who_open"), "who", "open", "primary")
                 ),
             )
-        measures = ("active_days", "lessons_completed", "last_active")
-        answer = await ask(*measures, by="learner_id", order=("-active_days",), purpose=PURPOSE)
-        rows = [dict(row) for row in rows_of(answer)]
-        names = await ask.names([row["learner_id"] for row in rows])
-        for row in rows:
-            row["name"] = names.get(row["learner_id"], self.say("teacher.nameless"))
-        turn = self.turns.get("people", tables.Turn())
-        return Card(
-            self.say("admin.who_found", n=len(rows)),
-            self._looked_at(),
-            body=tables.table(self.visit.speech, rows, self._columns(), turn, self.say("admin.who")),
-            after=button(self.say("admin.who_close"), "who", "close"),
-        )
+        return await people.listed(self, ask)
 
-    def _looked_at(self) -> str:
+    def looked_at(self) -> str:
         asked = self.filters
         parts = [self.visit.speech.span(asked.since, asked.until)]
         parts += [self.mark_label(name, value) for name, value in asked.marks.items()]
         parts += [self.mark_label("course_id", asked.course)] if asked.course else []
         parts += [self.mark_label("class_id", asked.class_)] if asked.class_ else []
         return ", ".join(parts)
-
-    def _columns(self) -> list[tables.Column]:
-        say, speech = self.say, self.visit.speech
-        return [
-            tables.Column("name", say("teacher.name"), lambda r: _to_learner(r), find=True),
-            tables.Column("last_active", say("teacher.last_active"), lambda r: ago(self, r["last_active"])),
-            tables.Column(
-                "active_days", say("learner.days"), lambda r: speech.number(r["active_days"]), numeric=True
-            ),
-            tables.Column(
-                "lessons_completed",
-                say("teacher.lessons"),
-                lambda r: speech.number(r["lessons_completed"]),
-                numeric=True,
-            ),
-        ]
-
-
-def _to_learner(row: Mapping[str, Any]) -> Markup:
-    return Markup('<a href="/learner?child={}">{}</a>').format(str(row["learner_id"]), row["name"])
 
 
 def _mean(answer: Answer, page: AdminPage, step: str) -> float | None:

@@ -260,6 +260,7 @@ class QualityPage(Sheet):
             say("quality.behind_where", where=place, days=days, n=len(rows)),
             body=table,
             after=button(say("quality.close"), "show", ""),
+            file=False,
         )
 
 

@@ -28,8 +28,15 @@ NAMES = (
     f"' autofocus onfocus={RUNS} x='",
 )
 TEMPLATE = "1337"  # what 7*191 is, if anybody works it out
-TITLED = (("course", "title"), ("course", "subject"), ("lesson", "title"), ("class", "title"))
-TITLED += (("assessment", "title"), ("skill", "title"), ("organisation", "name"))
+TITLED = (
+    ("course", "title"),
+    ("course", "subject"),
+    ("lesson", "title"),
+    ("class", "title"),
+    ("assessment", "title"),
+    ("skill", "title"),
+    ("organisation", "name"),
+)
 
 
 def name(number: int) -> str:

@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 # Everything that a name could have become, in the page and in what Bokeh draws.
 _BECAME = """() => {
-  const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e])
+  const all = (root) => [...root.querySelectorAll('*')]
+    .flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e])
   return all(document).filter((e) => e.matches('img[src="x"], svg[onload], [onerror], [onfocus], [onload],'
     + 'a[href^="javascript" i], form[action^="javascript" i]')).map((e) => e.outerHTML.slice(0, 120))
 }"""

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from pages.about import table
 from pages.frame import filter_bar
 from tests.pages.elm import HOLIDAY, TODAY, Elm, Row, count, drawn, figures_of, text_of, within
 from tests.pages.elm import card_of as card
@@ -155,3 +156,30 @@ async def test_a_period_before_the_school_existed_says_when_it_began(school: Elm
     cards = await school.cards("head", "/admin", period="own", since="2024-01-01", until="2024-01-08")
     assert cards["by_day"] is not None
     assert "There is nothing before" in cards["by_day"].empty
+
+
+async def test_the_list_as_a_file_has_the_names_of_the_screen(school: Elm) -> None:
+    sheet = await school.sheet("head", "/admin")
+    rows = (await sheet.answers_of("people"))[0].rows()
+    assert {str(row["learner"]) for row in rows} <= {f"Pupil{n} Elm" for n in range(1, 15)}
+    assert len(rows) == len({row["learner"] for row in rows}) > 5
+    assert "learner_id" not in rows[0]
+
+
+async def test_what_a_tap_does_is_a_link_in_the_table_of_the_chart(school: Elm) -> None:
+    sheet = await school.sheet("head", "/admin", week="2026-03-02")
+    sheet.cards = {name: await card(sheet, name) for name in ("by_day", "best")}
+    days = str(table(sheet, sheet.cards["by_day"]))
+    assert f'href="?period=28d&amp;day={TODAY}" data-place' in days
+    assert "week=" not in days
+    courses = str(table(sheet, sheet.cards["best"]))
+    assert "course=c1" in courses
+    assert ">Algebra</a>" in courses
+
+
+async def test_a_period_of_ones_own_stays_in_every_link(school: Elm) -> None:
+    sheet = await school.sheet("head", "/admin", period="own", since="2026-02-01", until="2026-02-08")
+    link = sheet.filters.link(course="c1")
+    assert "since=2026-02-01" in link
+    assert "until=2026-02-08" in link
+    assert "since" not in sheet.filters.link(period="week")

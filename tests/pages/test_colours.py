@@ -50,7 +50,8 @@ def drawn(theme: str, colour: str) -> str:
     if theme == "light":
         return colour
     listed = (ASSETS / "headway.js").read_text().split("const DARK = {")[1].split("}")[0]
-    return dict(re.findall(r'"(#\w{6})": "(#\w{6})"', listed))[colour.lower()]
+    pairs: dict[str, str] = dict(re.findall(r'"(#\w{6})": "(#\w{6})"', listed))
+    return pairs[colour.lower()]
 
 
 def linear(colour: str) -> np.ndarray:
