@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pages.admin import AdminPage
+from pages.compare import ComparePage
+from pages.interventions import InterventionsPage
 from pages.learner import LearnerPage
 from pages.parent import ParentPage
 from pages.parent.letter import LetterPage
@@ -35,6 +37,15 @@ PAGES: tuple[Page, ...] = (
         ("class", "period"),
         ("teacher",),
     ),
+    Page(
+        "/interventions",
+        "page.interventions",
+        "open-page:interventions",
+        InterventionsPage,
+        "bell",
+        ("class",),
+    ),
+    Page("/compare", "page.compare", "open-page:compare", ComparePage, "chart", ("class", "period")),
     Page(
         "/learner",
         "page.learner",

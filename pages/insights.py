@@ -15,6 +15,7 @@ from pages.cards import Card, Tone, button, join, paragraph, tone
 from pages.rows import Row, rows_of
 
 if TYPE_CHECKING:
+    from pages.places import Visit
     from pages.sheet import Asking, Sheet
 
 MOST = 3
@@ -157,7 +158,7 @@ class InsightDeeds:
 
     insight_slots: tuple[str, ...] = ()
     told_useful: dict[str, bool]
-    visit: Any
+    visit: Visit
 
     async def do_insight_useful(self, kind: str) -> Sequence[str]:
         return await self._judge(kind, useful=True)

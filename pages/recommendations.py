@@ -17,6 +17,7 @@ from pages.cards import Card, button, join, paragraph, tone
 from pages.rows import Row, rows_of
 
 if TYPE_CHECKING:
+    from pages.places import Visit
     from pages.sheet import Asking, Sheet
 
 SHOWN_AFTER_S = 4.0  # what was on screen for a moment only was not shown
@@ -53,6 +54,17 @@ def step_words(sheet: Sheet, row: Mapping[str, Any]) -> tuple[str, str, str]:
         "on_time": lambda: say("recommend.brings_on_time"),
     }[row["expected_kind"]]()
     return what, why, brings
+
+
+def steps_of(sheet: Sheet, row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The same spoken of somebody else: what, why and what it brings."""
+    say, speech = sheet.say, sheet.visit.speech
+    what = say(f"recommend.{row['strategy']}_they", target=row["target_title"])
+    brings = ""
+    if row["expected_then"] is not None:
+        now, then = speech.share(row["expected_now"]), speech.share(row["expected_then"])
+        brings = say(f"recommend.brings_{row['expected_kind']}_they", now=now, then=then)
+    return what, say(f"recommend.rule_{row['strategy']}_they"), brings
 
 
 async def read_steps(sheet: Sheet, ask: Asking) -> list[Row]:
@@ -167,7 +179,7 @@ class RecommendationDeeds:
     """For a sheet with a next step on it: name the slot in `step_slots`."""
 
     step_slots: tuple[str, ...] = ()
-    visit: Any
+    visit: Visit
 
     async def do_take_step(self, value: str) -> Sequence[str]:
         return await self._step("accepted", value)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from markupsafe import Markup
+
 from models.errors import NotFound
-from pages.cards import Card, Figure, figures, paragraph
+from pages.cards import Card, Figure, figures, join, paragraph
 from pages.findings import then as compared
+from pages.insights import InsightDeeds, insights_card
+from pages.learner.line import line_card
 from pages.learner.parts import (
     STREAK_DAYS,
     ago,
@@ -20,19 +24,27 @@ from pages.learner.parts import (
     tiles,
 )
 from pages.me import Choice
+from pages.recommendations import read_steps, steps_of
 from pages.rows import row_of
 from pages.sheet import Asking, Sheet, Slot
+from pages.teacher.plans import PlanDeeds, nothing_yet, plan_buttons, tile
 
 
-class LearnerPage(Sheet):
+class LearnerPage(PlanDeeds, InsightDeeds, Sheet):
     period = "28d"
     slots = (
         Slot("who", height=40, bare=True),
         Slot("glance", height=128, live=True, bare=True),
+        Slot("done", span=7, height=360, live=True),
+        Slot("changed", span=5, height=360),
+        Slot("line", span=7, height=420),
+        Slot("onward", span=5, height=420),
         Slot("courses", height=320),
         Slot("results", height=280),
         Slot("year", height=240),
     )
+    plan_slots = ("done", "line")
+    insight_slots = ("changed",)
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -87,6 +99,48 @@ class LearnerPage(Sheet):
                     ),
                 ]
             )
+        )
+
+    @property
+    def learner_name(self) -> str:
+        return self.mark_label("learner_id", self.filters.child or "")
+
+    @property
+    def may_intervene(self) -> bool:
+        return bool(self.visit.me.role == "teacher")
+
+    async def done(self, ask: Asking) -> Card | None:
+        """What was begun for the learner, and what to begin. Of the class's teachers, nobody else's."""
+        if not self.may_intervene:
+            return None
+        rows = await self.plans(self.filters.child)
+        colleagues = await self.visit.desk.look("colleagues")
+        tiles = Markup('<ul class="plans">{}</ul>').format(join(tile(self, row, colleagues) for row in rows))
+        begin = Markup('<h3 class="begin">{}</h3>{}').format(
+            self.say("plan.begin"), plan_buttons(self, self.filters.child or "")
+        )
+        return Card(self.say("plan.heading"), body=(tiles if rows else nothing_yet(self)) + begin)
+
+    async def changed(self, ask: Asking) -> Card:
+        return await insights_card(self, ask, name=self.learner_name)
+
+    async def line(self, ask: Asking) -> Card:
+        return await line_card(self, ask, await self.plans(self.filters.child) if self.may_intervene else ())
+
+    async def onward(self, ask: Asking) -> Card:
+        """What Headway shows the learner as next steps, read-only."""
+        rows = [row for row in await read_steps(self, ask) if row["rank"]]
+        heading = self.say("recommend.for_learner")
+        if not rows:
+            return Card(heading, empty=self.say("recommend.nothing"))
+        lines = join(
+            Markup('<li><strong>{}</strong><br><span class="sub">{} {}</span></li>').format(*parts)
+            for parts in (steps_of(self, row) for row in rows)
+        )
+        return Card(
+            heading,
+            self.say("recommend.for_learner_sub"),
+            body=Markup('<ol class="ways">{}</ol>').format(lines),
         )
 
     async def courses(self, ask: Asking) -> Card:

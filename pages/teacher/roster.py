@@ -41,6 +41,7 @@ class Learner:
     trend: tuple[float, ...]  # lessons finished, week by week
     reasons: tuple[Reason, ...]
     was_fine: bool  # a week ago
+    engagement: float = 0.0  # share of the last school days with anything done
 
     def link(self, sheet: Sheet) -> Markup:
         shown = self.name or sheet.say("teacher.nameless")
@@ -68,6 +69,8 @@ class Roster:
                 "last_active": pa.array([one.last_active for one in ranked], pa.date32()),
                 "course_progress": pa.array([one.progress for one in ranked], pa.float64()),
                 "mean_score": pa.array([one.mean for one in ranked], pa.float64()),
+                "engagement": pa.array([one.engagement for one in ranked], pa.float64()),
+                "risk": pa.array([attention.urgency(one.reasons) for one in ranked], pa.float64()),
                 "flags": pa.array(
                     [", ".join(flag(sheet, r) for r in one.reasons) for one in ranked], pa.string()
                 ),
@@ -91,7 +94,7 @@ async def roster_of(sheet: Sheet, ask: Asking) -> Roster:
     whole = ("last_active", "course_progress")
     ever, now, earlier, past, past_now, past_earlier = await asyncio.gather(
         _facts(sheet, ask, None, tomorrow, *whole),
-        _facts(sheet, ask, recent, tomorrow, *scored),
+        _facts(sheet, ask, recent, tomorrow, *scored, "active_days"),
         _facts(sheet, ask, recent - month, recent, *scored),
         _facts(sheet, ask, None, tomorrow - week, *whole),
         _facts(sheet, ask, recent - week, tomorrow - week, *scored),
@@ -101,6 +104,7 @@ async def roster_of(sheet: Sheet, ask: Asking) -> Roster:
     names = await ask.names(list(ever))
     here = {n: _standing(n, ever, now, earlier) for n in ever}
     then = {n: _standing(n, past, past_now, past_earlier) for n in ever}
+    days = attention.school_days_between(recent - timedelta(days=1), today, free)
     middle, middle_then = attention.middle(list(here.values())), attention.middle(list(then.values()))
     learners = [
         Learner(
@@ -113,6 +117,7 @@ async def roster_of(sheet: Sheet, ask: Asking) -> Roster:
             trend=tuple(trend.get((n, week), 0) for week in weeks),
             reasons=attention.reasons(here[n], today, free, middle),
             was_fine=not attention.reasons(then[n], today - week, free, middle_then),
+            engagement=min(1.0, (now.get(n, {}).get("active_days") or 0) / max(1, days)),
         )
         for n in ever
     ]

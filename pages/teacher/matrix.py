@@ -1,0 +1,122 @@
+"""Risk against engagement: one dot a learner. As SVG each dot is a link, with a name when focused."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from compute import attention
+from pages.cards import join
+from pages.teacher.why import flag, reason_tone
+
+if TYPE_CHECKING:
+    from pages.sheet import Sheet
+    from pages.teacher.roster import Learner
+
+WIDTH, HEIGHT = 720, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 28, 44
+_DOT = 8
+_NAMED = 3  # who stands furthest up is named on the picture
+
+
+def matrix(sheet: Sheet, learners: Sequence[Learner]) -> Markup:
+    """Left is seldom here, right is often here; further up more rules speak."""
+    say = sheet.say
+    highest = max([attention.urgency(one.reasons) for one in learners] + [1.0])
+    middle = statistics.median(one.engagement for one in learners)
+    placed = _placed(learners, highest)
+    named = {one.learner_id for one in sorted(learners, key=_height, reverse=True)[:_NAMED] if one.reasons}
+    dots = join(_dot(sheet, one, x, y, one.learner_id in named) for one, x, y in placed)
+    line = _x(middle)
+    return Markup(
+        '<div class="scroll wide" tabindex="0" role="group" aria-label="{}">'
+        '<svg class="matrix" viewBox="0 0 {} {}" role="group" aria-label="{}">'
+        '<line class="rule" x1="{}" y1="{}" x2="{}" y2="{}"/>'
+        '<line class="middle" x1="{:.0f}" y1="{}" x2="{:.0f}" y2="{}"/>'
+        '<text x="{:.0f}" y="{}">{}</text><text x="{}" y="{}">{}</text>'
+        '<text x="{}" y="{}" text-anchor="end">{}</text><text x="{}" y="16">{}</text>{}</svg></div>'
+    ).format(
+        say("teacher.matrix_text"),
+        WIDTH,
+        HEIGHT,
+        say("teacher.matrix_text"),
+        _LEFT,
+        HEIGHT - _BOTTOM,
+        WIDTH - _RIGHT,
+        HEIGHT - _BOTTOM,
+        line,
+        _TOP,
+        line,
+        HEIGHT - _BOTTOM,
+        line + 6,
+        _TOP + 8,
+        say("teacher.matrix_middle", share=sheet.visit.speech.share(middle)),
+        _LEFT,
+        HEIGHT - 14,
+        say("teacher.matrix_seldom"),
+        WIDTH - _RIGHT,
+        HEIGHT - 14,
+        say("teacher.matrix_often"),
+        _LEFT,
+        say("teacher.matrix_up"),
+        dots,
+    )
+
+
+def _height(one: Learner) -> float:
+    return attention.urgency(one.reasons)
+
+
+def _x(engagement: float) -> float:
+    return _LEFT + _DOT + engagement * (WIDTH - _LEFT - _RIGHT - 2 * _DOT)
+
+
+def _placed(learners: Sequence[Learner], highest: float) -> list[tuple[Learner, float, float]]:
+    """Who would lie on another is moved aside a little: no dot hides one below it."""
+    taken: dict[tuple[int, int], int] = defaultdict(int)
+    placed = []
+    floor = HEIGHT - _BOTTOM - _DOT - 2
+    for one in sorted(learners, key=lambda each: (-_height(each), each.learner_id)):
+        x = _x(one.engagement)
+        y = floor - _height(one) / highest * (floor - _TOP - 2 * _DOT)
+        cell = (round(x / (2 * _DOT)), round(y / (2 * _DOT)))
+        n = taken[cell]
+        taken[cell] += 1
+        placed.append(
+            (
+                one,
+                min(x + 5 * (n % 4), WIDTH - _RIGHT - _DOT),
+                max(_TOP + _DOT, y - 9 * (n // 4) - 3 * (n % 4)),
+            )
+        )
+    return placed
+
+
+def _dot(sheet: Sheet, one: Learner, x: float, y: float, is_named: bool) -> Markup:
+    name = one.name or sheet.say("teacher.nameless")
+    why = ", ".join(flag(sheet, reason) for reason in one.reasons) or sheet.say("teacher.fine")
+    share = sheet.visit.speech.share(one.engagement)
+    said = sheet.say("teacher.matrix_dot", name=name, share=share, why=why)
+    kind = reason_tone(one.reasons[0]) if one.reasons else "good"
+    at_right = x > WIDTH * 0.72
+    return Markup(
+        '<a href="/learner?child={}" class="dot {}{}" aria-label="{}"><title>{}</title>'
+        '<circle cx="{:.1f}" cy="{:.1f}" r="{}"/><text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text></a>'
+    ).format(
+        one.learner_id,
+        kind,
+        " named" if is_named else "",
+        said,
+        said,
+        x,
+        y,
+        _DOT,
+        x - 13 if at_right else x + 13,
+        y + 5,
+        "end" if at_right else "start",
+        name,
+    )
