@@ -8,9 +8,12 @@ reconnects finds its whole state in the document. `assets/headway.js` draws it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import param
+from bokeh.document import Document
+from bokeh.model import Model
 from panel.custom import JSComponent
 
 MOST_CARDS = 24
@@ -46,13 +49,44 @@ class Stage(JSComponent, _Cards):
         """
         with param.parameterized.discard_events(self):
             self.param.update(**news)
-        for ref, (model, _) in self._models.items():
-            self._changing[ref] = list(news)  # else Panel would set the parameters once more
-            try:
-                model.data.update(**news)
-            finally:
-                self._changing.pop(ref, None)
+        for model, _ in self._models.values():
+            model.data.update(**news)
+
+    def _get_model(
+        self, doc: Document, root: Model | None = None, parent: Model | None = None, comm: Any = None
+    ) -> Model:
+        """What Panel's own does, without working out for every reader what is equal for all.
+
+        No property is linked back: a browser sends messages, it sets nothing here.
+        """
+        if comm is not None:  # in a notebook
+            return super()._get_model(doc, root, parent, comm)
+        model = self._bokeh_model(**_equal_for_all(type(self)), data=self._data())
+        root = root or model
+        self._models[root.ref["id"]] = (model, parent)
+        self._patch_datamodel_ref(model.data, root.ref["id"])
+        self._register_events("dom_event", "data_event", model=model, doc=doc, comm=comm)
+        return model
+
+    def _data(self) -> Model:
+        known, usual = self._data_model.properties(), type(self).param
+        values = {
+            name: value
+            for name, value in self.param.values().items()
+            if name in known and value != usual[name].default
+        }
+        return self._data_model(**values)
 
     def _handle_msg(self, data: Any) -> None:
         if isinstance(data, dict) and isinstance(data.get("kind"), str):
             self._told(data)
+
+
+@cache
+def _equal_for_all(kind: type[Stage]) -> dict[str, Any]:
+    """The model's properties but for its data, from a stage that nobody sees. Nothing is drawn in its
+    own shadow, so it needs none of Panel's style sheets."""
+    props: dict[str, Any] = kind(lambda message: None)._get_properties(None)
+    usual = kind._bokeh_model(data=props["data"]).properties_with_values()
+    own = {name: value for name, value in props.items() if name not in ("data", "stylesheets")}
+    return {name: value for name, value in own.items() if usual[name] != value}

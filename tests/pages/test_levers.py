@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import signal
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -20,9 +21,10 @@ from bokeh.document import Document
 from bokeh.document.events import ModelChangedEvent
 from bokeh.resources import Resources
 from bokeh.server.urls import per_app_patterns
+from panel.custom import JSComponent
 from panel.io.state import set_curdoc
 
-from app.mount import levers
+from app.mount import _signals_kept, levers
 from pages.stage import Stage
 
 
@@ -148,3 +150,51 @@ def test_news_reach_bokehs_queue_at_once_in_order_and_only_once() -> None:
     assert changes == [("s0", "news"), ("bar", "b"), ("filled", 1)]
     assert (stage.s0, stage.bar, stage.filled) == ("news", "b", 1)
     assert doc not in panel_document._WRITE_MSGS
+
+
+def test_news_of_a_stage_that_a_browser_sends_change_nothing_here() -> None:
+    stage, doc = page()
+    with set_curdoc(doc):
+        doc.roots[0].data.s0 = "of a browser"
+    assert stage.s0 == "{}"
+
+
+def test_upstream_still_links_each_property_back_for_every_reader() -> None:
+    stage = Stage(lambda message: None)
+    model = JSComponent._get_model(stage, Document())
+    linked = [name for name, calls in model.data._callbacks.items() if calls]
+    assert len(linked) > len(stage.names), "panel is lean here now: Stage._get_model can go"
+
+
+def test_a_stages_model_is_the_one_panel_makes_without_its_style_sheets() -> None:
+    stage = Stage(lambda message: None, names=["one", "two"], s1="{}", state="?period=month")
+    ours, theirs = stage._get_model(Document()), JSComponent._get_model(stage, Document())
+    assert type(ours) is type(theirs)
+    for name, value in theirs.properties_with_values().items():
+        if name not in ("data", "stylesheets"):
+            assert getattr(ours, name) == value, name
+    own = ours.data.properties_with_values() | {"tags": [], "name": ""}
+    assert own == theirs.data.properties_with_values() | {"tags": [], "name": ""}
+
+
+def _server() -> Any:
+    return panel_server.get_server({"/x": lambda: None}, port=0, use_index=False)
+
+
+def test_upstream_still_takes_the_interrupt_for_itself() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        server = _server()
+        taken = signal.getsignal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    server.unlisten()
+    assert taken is not before, "panel leaves signals alone now: _signals_kept can go"
+
+
+def test_the_interrupt_stays_with_whoever_runs_the_process() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with _signals_kept():
+        server = _server()
+    server.unlisten()
+    assert signal.getsignal(signal.SIGINT) is before
