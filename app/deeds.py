@@ -18,6 +18,7 @@ from models.errors import BadQuestion, NotFound, TooLarge, unknown
 
 MOST_SETTINGS = 200
 LONGEST_SETTING = 64 << 10
+_GOOD_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _GOOD_NAME = re.compile(r"[a-z][a-z0-9_.:-]{0,79}")
 
 
@@ -64,6 +65,13 @@ def set_school_setting(caller: Caller, name: str, value: bool) -> None:
     saved.put(saved.organisation(caller.viewer.organisation_id), name, value)
 
 
+def set_locale(caller: Caller, locale: str) -> None:
+    """In which language, and with which spelling of numbers and dates, one reads."""
+    if not _GOOD_LOCALE.fullmatch(locale):
+        raise BadQuestion("A locale is a language and perhaps a country, such as de or en-GB.")
+    caller.door.metadata.people.set_locale(caller.viewer.person_id, locale)
+
+
 def sign_out(caller: Caller) -> None:
     if caller.secret is not None:
         caller.door.metadata.sessions.close(caller.secret)
@@ -71,6 +79,7 @@ def sign_out(caller: Caller) -> None:
 
 DEEDS: dict[str, Deed] = {
     "save_setting": Deed("Save or take away a setting of one's own.", save_setting, "own-preferences"),
+    "set_locale": Deed("Choose the language one reads in.", set_locale, "own-preferences"),
     "join_board": Deed("Take part in the leaderboard, under a nickname.", join_board, "own-preferences"),
     "leave_board": Deed("Take part in the leaderboard no more.", leave_board, "own-preferences"),
     "set_school_setting": Deed(

@@ -239,6 +239,9 @@ document.addEventListener("change", (event) => {
     else state.delete(at.name)
     if (at.name === "period") { state.delete("since"); state.delete("until") }
     go("?" + state)
+  } else if (at.matches("[data-send]")) {
+    at.form.elements.next.value = location.pathname + location.search
+    at.form.submit()
   } else if (at.matches("[data-school]")) tell({kind: "do", deed: "school", value: at.value})
   else if (at.name === "theme") theme(at.value)
 })

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pages import assets, icons
 from pages.places import Page, Visit
-from pages.speech import Speech
+from pages.speech import Speech, languages
 
 MOST_IN_BAR = 4  # places in the bottom bar of a phone
 
@@ -67,6 +67,10 @@ def variables(visit: Visit, pages: Sequence[Page], slots: Sequence[Any], nonce: 
         "heading": visit.speech.say(visit.page.title),
         "me": visit.me,
         "role": visit.speech.say(f"role.{visit.me.role}") if visit.me.role else "",
+        "languages": languages(),
+        "spoken": visit.speech.language,
+        "may_choose": visit.desk.viewer.may("own-preferences"),
+        "here": visit.page.path,
         "menu": entries,
         "bar": entries[:MOST_IN_BAR],
         "slots": slots,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError, dates, lists, numbers
@@ -22,6 +22,22 @@ def locale_of(name: str) -> Locale:
     except (ValueError, UnknownLocaleError):
         return Locale.parse("en_GB")
     return locale if locale.language in LANGUAGES else Locale.parse("en_GB")
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    value: str  # a locale
+    label: str  # as its own speakers call it
+    spoken: str  # for the attribute `lang`
+
+
+@cache
+def languages() -> tuple[Language, ...]:
+    usual = {"en": "en-GB", "de": "de-DE"}
+    return tuple(
+        Language(usual.get(one, one), str(Locale.parse(one).get_display_name(one)).title(), one)
+        for one in LANGUAGES
+    )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from app.mount.entry import COOKIE, SIGN_IN, Entry, secret_of
 from app.mount.headers import FOR_GOOD, nonce_of
 from models.errors import HeadwayError, NotSignedIn, TooMany, Unavailable
 from pages import Page, about, assets, shell
-from pages.speech import Speech
+from pages.speech import Speech, languages
 
 log = logging.getLogger(__name__)
 assert issubclass(DocHandler, _BokehDocHandler)
@@ -168,6 +168,27 @@ class SignOut(Door):
             log.warning("a session could not be closed; its cookie is cleared")
         self.clear_cookie(COOKIE, path="/")
         self.redirect(f"{SIGN_IN}?out=1", status=303)
+
+
+class Language(Door):
+    """The reader's language from now on, wherever they sign in; then back to where they were."""
+
+    async def post(self) -> None:
+        self.check_origin_of_form()
+        wished = self.get_body_argument("locale", "")
+        if wished not in {choice.value for choice in languages()}:
+            raise HTTPError(400)
+        try:
+            desk = await self.entry.doorway.desk(secret_of(self.request))
+            if desk is None:
+                raise NotSignedIn("Sign in first.")
+            await desk.do("set_locale", locale=wished)
+        except NotSignedIn:
+            self.redirect(SIGN_IN, status=303)
+            return
+        except HeadwayError as error:
+            raise HTTPError(error.status) from error
+        self.redirect(local(self.get_body_argument("next", "/")), status=303)
 
 
 class Health(Door):

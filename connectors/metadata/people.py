@@ -187,6 +187,13 @@ class People:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.person_id == person_id))
             self._store.bump(connection)
 
+    def set_locale(self, person_id: str, locale: str) -> None:
+        with self._store.write() as connection:
+            row = update(PEOPLE).where(PEOPLE.c.id == person_id, PEOPLE.c.sealed.is_not(None))
+            if not connection.execute(row.values(locale=locale)).rowcount:
+                raise NotFound
+            self._store.bump(connection)
+
     def set_role(self, person_id: str, role: str) -> None:
         """The one role the person has from now on; sessions and tokens in another role end."""
         with self._store.write() as connection:

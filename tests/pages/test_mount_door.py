@@ -164,7 +164,7 @@ async def test_after_signing_in_one_stays_here(school: Elm, wish: str) -> None:
         assert answer.headers["Location"] == "/"
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/language"])
 @pytest.mark.parametrize("origin", ["http://evil.example", ""])
 async def test_a_form_of_another_site_changes_nothing(mount: Mounted, path: str, origin: str) -> None:
     mine = mount.session(PUPIL)
@@ -209,3 +209,21 @@ class _Opens:
     async def sign_in(self, login: str, password: str, address: str, was: str = "") -> str:
         assert (login, password) == ("p8", "right")
         return self._school.door.metadata.sessions.open(self._school.people["p8"])
+
+
+async def test_a_language_is_chosen_once_and_for_every_session(mount: Mounted) -> None:
+    metadata, person = mount.school.door.metadata, mount.school.people["p10"]
+    mine = metadata.sessions.open(person)
+    assert b'<html lang="en' in (await mount.get("/student", mine)).body
+    answer = await mount.post("/language", mine, locale="de-DE", next="/student?period=month")
+    assert (answer.code, answer.headers["Location"]) == (303, "/student?period=month")
+    other = metadata.sessions.open(person)
+    for secret in (mine, other):
+        page = (await mount.get("/student", secret)).body.decode()
+        assert '<html lang="de' in page
+        assert "Abmelden" in page
+    assert (await mount.post("/language", mine, locale="xx")).code == 400
+    assert (await mount.post("/language", mine, locale="en-GB", next="//evil.example")).headers[
+        "Location"
+    ] == "/"
+    assert (await mount.post("/language", locale="de-DE")).headers["Location"] == "/sign-in"
