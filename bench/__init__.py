@@ -10,6 +10,9 @@ BENCHES = {
     "stream": ("bench.stream", "What the live stream costs per event and per listener."),
     "pages": ("bench.pages", "What each page costs in the browser, on the server, on the wire."),
     "bell": ("bench.bell", "So many pupils open their page within one second."),
+    "anomalies": ("bench.anomalies", "Alarms on labelled streams: right, found, late, false."),
+    "learners": ("bench.learners", "One learner, a class, a student's page, at any number of events."),
+    "live": ("bench.live", "Open pages at an update a second: processor, memory, delay to the pixel."),
     "start": ("bench.start", "From a fresh clone to a page that answers, and the second start."),
     "mastery": ("bench.mastery", "Tracing of skills on answer sequences: AUC on answers it has not seen."),
 }

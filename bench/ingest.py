@@ -40,6 +40,7 @@ class Seen:
     peak_mib: float = 0.0
     queue_peak_mib: float = 0.0
     commits: float = 0.0
+    checkpoints: float = 0.0
     query_ms: list[float] = field(default_factory=list)
 
 
@@ -121,7 +122,7 @@ def _under_load(pid: int, load: Load, pages: int) -> tuple[dict[str, Any], Seen]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as sender:
         assert sender.stdout
         sender.stdout.readline()  # the warm-up is over
-        before = _cpu_s(pid)
+        before, commits = _cpu_s(pid), _commits(load)
         askers = [threading.Thread(target=_ask, args=(load, seen, stop, n)) for n in range(pages)]
         for asker in askers:
             asker.start()
@@ -132,9 +133,9 @@ def _under_load(pid: int, load: Load, pages: int) -> tuple[dict[str, Any], Seen]
             asker.join()
     if told is None:
         raise SystemExit("the load generator failed")
-    metrics = _get(load.port, "/metrics", load.tokens[0])[1].decode()
-    seen.queue_peak_mib = _metric(metrics, "analytics_ingest_queue_peak_bytes") / 2**20
-    seen.commits = _metric(metrics, "analytics_ingest_commit_seconds_count")
+    seen.commits = _commits(load) - commits
+    seen.queue_peak_mib = _metric(load, "analytics_ingest_queue_peak_bytes") / 2**20
+    seen.checkpoints = _metric(load, "analytics_ingest_checkpoint_seconds_count")
     seen.peak_mib = _peak_mib(pid)
     return told, seen
 
@@ -158,7 +159,12 @@ def _peak_mib(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def _metric(text: str, name: str) -> float:
+def _commits(load: Load) -> float:
+    return _metric(load, "analytics_ingest_commit_seconds_count")
+
+
+def _metric(load: Load, name: str) -> float:
+    text = _get(load.port, "/metrics", load.tokens[0])[1].decode()
     return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " ")), 0.0)
 
 
@@ -183,6 +189,7 @@ def _reported(load: Load, told: dict[str, Any], seen: Seen, floor: float, stored
         "failed_requests": told["failed"],
         "cpu_us_per_event": per_event,
         "events_per_commit": told["accepted"] / max(seen.commits, 1),
+        "checkpoints": seen.checkpoints,
         "queue_peak_mib": seen.queue_peak_mib,
         "peak_mib": seen.peak_mib,
         "ratio": per_event / floor,

@@ -88,12 +88,21 @@ class Sender:
 
     async def send(self, body: Body, intended: float, counts: bool) -> None:
         async with self._open:
-            reader, writer = self._free.pop() if self._free else await self._connect()
+            reader, writer = self._rested() or await self._connect()
             writer.write(body.fresh())
             status, answer = await _answer(reader)
             self._free.append((reader, writer))
         if counts:
             self._count(status, answer, (time.perf_counter() - intended) * 1000)
+
+    def _rested(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """One that is still open: the server hangs up on those that rest for some seconds."""
+        while self._free:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self._port)

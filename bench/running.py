@@ -9,12 +9,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.tour import Running, demo
 from app.tour.school import make
 from bench.schools import KEPT
 from config.settings import Settings, read_settings
+from connectors.demo.day import open_days
 from connectors.metadata import Metadata, Person, metadata_of
 
 SIZE = ("--learners", "340", "--courses", "8", "--days", "56")
@@ -35,6 +37,7 @@ class School:
     running: Running
     guests: Mapping[str, Sequence[Guest]]  # by role
     token: str  # with which events are sent
+    lesson: Mapping[str, str]  # of the school: course_id and lesson_id
 
     def take(self, role: str, count: int) -> list[Guest]:
         """So many guests of a role; the same ones again where there are fewer."""
@@ -59,8 +62,9 @@ def school(*options: str) -> Iterator[School]:
         shutil.copytree(kept, data, ignore=shutil.ignore_patterns("lock", "*.sock", "*.log"))
         settings = read_settings({}, demo=True, data=data)
         guests, token = _signed_in(settings)
+        lesson = _lesson(data)
         with demo(data, *options) as running:
-            yield School(running, guests, token)
+            yield School(running, guests, token, lesson)
 
 
 def _signed_in(settings: Settings) -> tuple[dict[str, list[Guest]], str]:
@@ -70,6 +74,13 @@ def _signed_in(settings: Settings) -> tuple[dict[str, list[Guest]], str]:
             secret = metadata.sessions.open(person.id)
             guests.setdefault(person.roles[0], []).append(Guest(secret, person.login, person.student_id))
         return guests, metadata.tokens.create(SENDER, ["send-events"], days=1)
+
+
+def _lesson(data: Path) -> dict[str, str]:
+    """As the demo's learners name one."""
+    day = open_days(data, rate=1, seed=1)[0]
+    contexts = (event.get("context", {}) for event in day.take(200, datetime.now(UTC)))
+    return next({k: c[k] for k in ("course_id", "lesson_id")} for c in contexts if "lesson_id" in c)
 
 
 def _people(metadata: Metadata) -> list[Person]:

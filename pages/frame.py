@@ -12,6 +12,7 @@ from pages.cards import Card, join
 from pages.filters import FRAMES, PERIODS
 from pages.me import Choice
 from pages.speech import Speech
+from pages.texts import texts
 
 if TYPE_CHECKING:
     from pages.sheet import Sheet, Slot
@@ -70,7 +71,8 @@ def _more(sheet: Sheet, slot: Slot, shown: Card) -> Markup:
 def problem(speech: Speech, error: HeadwayError) -> Card:
     """Each kind has its own sentence: what happened, what it means, what to do."""
     keys = {NotSignedIn: "problem.signed_out", Unavailable: "problem.away"}
-    title = speech.say(keys.get(type(error), f"problem.{error.code.replace('-', '_')}"))
+    key = keys.get(type(error), f"problem.{error.code.replace('-', '_')}")
+    title = speech.say(key if key in texts(speech.language) else "problem.error")
     if isinstance(error, NotSignedIn):
         way_on = Markup('<a class="button" href="/sign-in">{}</a>').format(speech.say("sign_in.again"))
     else:

@@ -1,0 +1,192 @@
+"""Pages that stay open while the school learns: what an update a second costs, and when it is seen.
+
+Each update is one commit with a lesson finished by every tenth pupil whose page is open, so each pupil's
+page changes every tenth second, and a delay longer than a second cannot be taken for the next update's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+import urllib.request
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from app.mount import COOKIE
+from app.tour.places import Place
+from app.tour.walker import walker
+from bench.report import Report, percentile, report, show
+from bench.running import Guest, School, school
+from bench.visitors import Tab
+
+PUPIL = "mia"  # whose page is open in Chromium, and who learns in every update
+PATH = "/student"
+TURNS = 10  # updates until a pupil's turn comes again
+OPENING_AT_ONCE = 8
+# Notes when what a reader sees of the page changes: after the browser has drawn it.
+_WATCH = """() => {
+  window.drawnAt = []
+  let before = document.querySelector('#card-glance').innerText
+  new MutationObserver(() => requestAnimationFrame(() => {
+    const now = document.querySelector('#card-glance').innerText
+    if (now !== before) { before = now; window.drawnAt.push(Date.now()) }
+  })).observe(document.querySelector('#stage'), {subtree: true, childList: true, characterData: true})
+}"""
+
+
+@dataclass
+class Watched:
+    """A page of the socket client, and since when it waits for an update of its own."""
+
+    guest: Guest
+    tab: Tab
+    since: float | None = None
+    delays_s: list[float] = field(default_factory=list)
+
+    def heard(self, text: str, at: float) -> None:
+        if self.since is not None and '"attr":"s' in text:
+            self.delays_s.append(at - self.since)
+            self.since = None
+
+
+async def lived(where: School, pages: int, seconds: int) -> dict[str, float]:
+    pupils = [one for one in where.guests["student"] if one.student_id and one.login != PUPIL]
+    watched = [_page(where, pupils[n % len(pupils)]) for n in range(pages - 1)]
+    empty_mib = where.mib("ui")
+    await _opened(watched)
+    full_mib = where.mib("ui")
+    async with (
+        walker(where.running.address) as looker,
+        looker.open(Place(PUPIL, "student", PATH)) as seen,
+    ):
+        await asyncio.sleep(2.0)
+        await seen.page.evaluate(_WATCH)
+        before, began = where.cpu_s(), time.perf_counter()
+        sent = await _updates(where, watched, seconds)
+        await asyncio.sleep(5.0)
+        spent = {name: now - before[name] for name, now in where.cpu_s().items()}
+        took = time.perf_counter() - began
+        drawn: list[float] = await seen.page.evaluate("() => window.drawnAt")
+    missed = sum(one.since is not None for one in watched)
+    await asyncio.gather(*(one.tab.close() for one in watched), return_exceptions=True)
+    delays = [delay * 1000 for one in watched for delay in one.delays_s]
+    pixels = _matched(sent, drawn)
+    every = delays + pixels
+    n = f"n{pages}"
+    return {
+        f"{n}_cpu_share": sum(spent.values()) / took,
+        f"{n}_ui_cpu_share": spent["ui"] / took,
+        f"{n}_core_cpu_share": spent["core"] / took,
+        f"{n}_mib_per_session": (full_mib - empty_mib) / max(len(watched), 1),
+        f"{n}_pixel_p50_ms": statistics.median(every) if every else -1.0,
+        f"{n}_pixel_p99_ms": percentile(every, 0.99) if every else -1.0,
+        f"{n}_chromium_p50_ms": statistics.median(pixels) if pixels else -1.0,
+        f"{n}_changes": len(every),
+        f"{n}_missed": missed + len(sent) - len(pixels),
+    }
+
+
+def _page(where: School, guest: Guest) -> Watched:
+    tab = Tab(where.running.address, PATH, f"{COOKIE}={guest.secret}", cold=False)
+    one = Watched(guest, tab)
+    tab.heard = one.heard
+    return one
+
+
+async def _opened(watched: Sequence[Watched]) -> None:
+    room = asyncio.Semaphore(OPENING_AT_ONCE)
+
+    async def open_one(one: Watched) -> None:
+        async with room:
+            await one.tab.open()
+
+    await asyncio.gather(*(open_one(one) for one in watched))
+
+
+async def _updates(where: School, watched: Sequence[Watched], seconds: int) -> list[float]:
+    """One commit a second, in open loop; the moments (since 1970) at which Chromium's pupil learned."""
+    began, moments = time.perf_counter(), []
+    for number in range(seconds):
+        await asyncio.sleep(max(0.0, began + number - time.perf_counter()))
+        turn = [one for n, one in enumerate(watched) if n % TURNS == number % TURNS]
+        own = number % TURNS == 0
+        ids = [one.guest.student_id for one in turn] + [_own_id(where)] * own
+        if own:
+            moments.append(time.time() * 1000)
+        for one in turn:
+            one.since = time.perf_counter() if one.since is None else one.since
+        await asyncio.to_thread(_send, where, [str(i) for i in ids])
+    return moments
+
+
+def _own_id(where: School) -> str:
+    return next(str(one.student_id) for one in where.guests["student"] if one.login == PUPIL)
+
+
+def _send(where: School, students: Sequence[str]) -> None:
+    now = datetime.now(UTC).isoformat()
+    events = [
+        {
+            "event_id": str(uuid.uuid4()),
+            "event_type": "lesson_complete",
+            "timestamp": now,
+            "student_id": student,
+            "session_id": str(uuid.uuid4()),
+            "context": where.lesson,
+            "payload": {"duration_s": 600},
+        }
+        for student in students
+    ]
+    request = urllib.request.Request(
+        where.running.api + "/api/v1/events",
+        json.dumps(events).encode(),
+        {"Authorization": f"Bearer {where.token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        told: dict[str, Any] = json.loads(answer.read())
+    if told["accepted"] != len(events):
+        raise SystemExit(f"events were refused: {told}")
+
+
+def _matched(sent: Sequence[float], drawn: Sequence[float]) -> list[float]:
+    """The first change on screen after each update, if it came before the next one."""
+    ends = [*sent[1:], float("inf")]
+    found = []
+    for at, end in zip(sent, ends, strict=True):
+        later = [moment - at for moment in drawn if at <= moment < end]
+        found += later[:1]
+    return found
+
+
+def measured(sizes: Sequence[int], seconds: int) -> Report:
+    figures: dict[str, float] = {}
+    for size in sizes:
+        with school() as where:  # a fresh one each, so that memory is its own
+            figures |= asyncio.run(lived(where, size, seconds))
+    notes = (
+        f"pupils' pages, all open for {seconds} s; one commit a second with an event of every tenth pupil; "
+        "cpu_share: 1 is a whole core",
+        "a delay counts from the moment the events were sent (their commit is part of it) until the changed "
+        "card arrived at the socket client; one page in real Chromium, until its changed text was drawn, is "
+        "among them",
+        "missed: changes that had not come after ten seconds",
+    )
+    return report("live", figures, notes=notes)
+
+
+def main(options: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="./headway bench live", description=__doc__)
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[50, 200, 500], help="open pages (50 200 500)"
+    )
+    parser.add_argument("--seconds", type=int, default=20, help="of updates, each size (20)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    given = parser.parse_args(options)
+    print(show(measured(given.sizes, given.seconds), given.json))
+    return 0
