@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from scipy.stats import ttest_1samp
 
 from models.errors import NotFound
 from pages.sheet import Asking
 from pages.teacher.why import flag
+from tests.pages import elm
 from tests.pages.elm import (
     AWAY,
     HOLIDAY,
@@ -17,6 +19,7 @@ from tests.pages.elm import (
     TODAY,
     Elm,
     Row,
+    card_of,
     count,
     done,
     figures_of,
@@ -169,3 +172,183 @@ async def test_a_learners_page_opens_for_the_class_and_for_nobody_else(school: E
     for login, child in (("tutor", "S4"), ("teacher", ""), ("newcomer", "S4")):
         with pytest.raises(NotFound):
             await school.cards(login, "/learner", child=str(school.learners.get(child, "")))
+
+
+def engaged(school: Elm, student: str) -> float:
+    """Of the last school days, those with anything done in the course."""
+    since = TOMORROW - 2 * WEEK
+    days = [since + timedelta(days=n) for n in range(13)]  # today is not over
+    term = sum(day.weekday() < 5 and day not in HOLIDAY for day in days)
+    own = in_class(school, school.of(student))
+    return min(1.0, len({r["day"] for r in within(own, since, TOMORROW)}) / term)
+
+
+async def test_each_dot_of_the_matrix_is_a_learner_as_often_here_as_the_events_say(school: Elm) -> None:
+    sheet = await school.sheet("teacher", "/teacher")
+    card = await card_of(sheet, "risks")
+    roster = await sheet.roster(Asking(sheet))
+    student_of = {n: s for s, n in school.learners.items()}
+    for one in roster.learners:
+        assert one.engagement == pytest.approx(engaged(school, student_of[one.learner_id]))
+    assert card is not None
+    dots = re.findall(r'<a href="/learner\?child=(-?\d+)" class="dot (\w+)', str(card.body))
+    assert {int(n) for n, _ in dots} == set(school.learners.values())
+    calm = {int(n) for n, kind in dots if kind == "good"}
+    assert calm == {school.learners[s] for s in school.learners if not flags(school, s)}
+    seldom = sum(bool(flags(school, s)) and engaged(school, s) < 0.4 for s in school.learners)
+    assert card.title.startswith(f"{seldom} learner") or (not seldom and "Nobody" in card.title)
+
+
+async def test_a_plan_is_begun_and_taken_back_from_the_first_card(school: Elm) -> None:
+    sheet = await school.sheet("teacher", "/teacher")
+    before = await card_of(sheet, "needs")
+    assert before is not None
+    value = re.search(r'data-do="plan" value="([^"]+)"', str(before.body))
+    assert value is not None
+    assert await sheet.do_plan(value[1]) == ("needs",)
+    planned = await card_of(sheet, "needs")
+    assert planned is not None and "Talk, since" in text_of(planned.body)
+    back = re.search(r'data-do="take_back" value="([^"]+)"', str(planned.body))
+    assert back is not None
+    await sheet.do_take_back(back[1])
+    again = await card_of(sheet, "needs")
+    assert again is not None and "Talk, since" not in text_of(again.body)
+
+
+async def test_what_a_rule_raised_stands_first_until_somebody_takes_it_up(school: Elm) -> None:
+    store, learner = school.door.metadata.interventions, school.learners["S4"]
+    organisation = school.door.metadata.organisations.all()[0].id
+    raised = store.raise_struggle(organisation, learner, "c1", [41.0, 52.0, 33.0], elm.NOW)
+    assert raised is not None
+    try:
+        sheet = await school.sheet("teacher", "/teacher")
+        card = await card_of(sheet, "needs")
+        assert card is not None
+        names = re.findall(r"<h3><a [^>]*>(.*?)</a>", str(card.body))
+        assert names[0] == "Pupil4 Elm"
+        assert "Results of 41, 52, 33 in a row" in text_of(card.body)
+        store.note(raised, school.people["teacher"], "talked")
+        sheet = await school.sheet("teacher", "/teacher")
+        card = await card_of(sheet, "needs")
+        assert card is not None
+        assert "Results of 41, 52, 33 in a row" not in text_of(card.body) or "since" in text_of(card.body)
+        other = await school.cards("tutor", "/teacher")  # who teaches another course sees nothing of it
+        assert other["needs"] is not None and "41" not in text_of(other["needs"].body)
+    finally:
+        store.forget(organisation, learner)
+
+
+async def test_a_learners_page_keeps_what_was_done_and_its_line_of_time(school: Elm) -> None:
+    organisation, store = school.door.metadata.organisations.all()[0].id, school.door.metadata.interventions
+    learner = school.learners["S4"]
+    try:
+        sheet = await school.sheet("teacher", "/learner", child=str(learner))
+        assert "Nothing was begun yet" in text_of((await card_of(sheet, "done")).body)  # type: ignore[union-attr]
+        await sheet.do_plan(f"{learner} practice")
+        (row,) = await sheet.plans(str(learner))
+        await sheet.do_note(f"{row['id']}\nten minutes <b>a day</b>")
+        await sheet.do_outcome(f"{row['id']} helped")
+        shown = await card_of(sheet, "done")
+        assert shown is not None
+        assert "ten minutes <b>a day</b>" in text_of(shown.body) and "<b>" not in str(shown.body)
+        assert "It helped" in text_of(shown.body)
+        line = await card_of(sheet, "line")
+        assert line is not None
+        rows = in_class(school, within(school.of("S4"), TODAY - timedelta(days=55), TOMORROW))
+        told = ("lesson_complete", "quiz_submit", "course_complete")
+        days = {r["day"] for r in rows if r["event_type"] in told} | {TODAY}  # today the plan was begun
+        assert f"on {len(days)} of the last 56 days" in line.title
+        newest = max(r["day"] for r in rows if r["event_type"] == "quiz_submit")
+        score = mean(scores([r for r in rows if r["day"] == newest]))
+        assert percent(score) in text_of(line.body)
+        head = await school.cards("head", "/learner", child=str(learner))  # no teacher of the class
+        assert head["done"] is None and "Extra practice" not in text_of(head["line"].body)  # type: ignore[union-attr]
+    finally:
+        store.forget(organisation, learner)
+
+
+async def test_how_learners_fared_is_what_their_weeks_say(school: Elm) -> None:
+    organisation, store = school.door.metadata.organisations.all()[0].id, school.door.metadata.interventions
+    began = MONDAY - 4 * WEEK
+    chosen = ["S2", "S4", "S6", "S8", "S10", "S11"]
+    held, store._clock = store._clock, lambda: datetime(began.year, began.month, began.day, 9, tzinfo=UTC)
+    try:
+        for student in chosen:
+            store.make(organisation, school.learners[student], "c1", school.people["teacher"], "talk")
+        store._clock = held
+        sheet = await school.sheet("teacher", "/interventions")
+        card = await card_of(sheet, "came")
+        assert card is not None
+        weeks = [began + n * WEEK for n in range(-4, 4)]  # the running week counts for nobody
+
+        def active(student: str, week: date) -> int:
+            rows = in_class(school, within(school.of(student), week, week + WEEK))
+            return len({r["day"] for r in rows})
+
+        if card.empty:
+            found = re.search(r"(\d+) of 5", card.empty)
+            assert found is not None and int(found[1]) < 5
+        else:
+            file = card.answers[0].rows()
+            days = next(r for r in file if r["measure"] == "active_days")
+            pairs = [s for s in chosen if f"{active(s, weeks[0])}"]
+            before = sum(active(s, w) for s in pairs for w in weeks[:4]) / 4 / len(pairs)
+            assert days["before"] == pytest.approx(before) or "left out" in text_of(card.after)
+            assert days["low"] <= days["effect"] <= days["high"]
+            assert days["effect"] == pytest.approx(
+                (days["after"] - days["before"]) - (days["alike_after"] - days["alike_before"])
+            )
+            assert "no proof" in text_of(card.after)
+        opened = await card_of(sheet, "open")
+        assert opened is not None and f"{len(chosen)} things are under way" in opened.title
+    finally:
+        store._clock = held
+        for student in chosen:
+            store.forget(organisation, school.learners[student])
+
+
+async def test_a_class_is_compared_with_its_own_weeks_before(school: Elm) -> None:
+    sheet = await school.sheet("teacher", "/compare", period="28d")
+    card = await card_of(sheet, "sides")
+    assert card is not None
+    rows = {r["measure"]: r for r in card.answers[0].rows()}
+    now = (TOMORROW - 4 * WEEK, TOMORROW)
+    then = (now[0] - 4 * WEEK, now[0])
+
+    def days(student: str, span: tuple[date, date]) -> int:
+        return len({r["day"] for r in in_class(school, within(school.of(student), *span))})
+
+    differences = [days(s, now) - days(s, then) for s in school.learners]
+    expected = ttest_1samp(differences, 0).confidence_interval()
+    assert rows["active_days"]["difference"] == pytest.approx(sum(differences) / len(differences))
+    assert rows["active_days"]["low"] == pytest.approx(expected.low)
+    assert rows["active_days"]["high"] == pytest.approx(expected.high)
+    assert rows["active_days"]["learners"] == len(school.learners)
+    scored = {
+        s: mean(scores(in_class(school, within(school.of(s), *now))))
+        for s in school.learners
+        if scores(in_class(school, within(school.of(s), *now)))
+        and scores(in_class(school, within(school.of(s), *then)))
+    }
+    assert rows["mean_score"]["one"] == pytest.approx(mean([v for v in scored.values() if v is not None]))
+
+
+async def test_a_teacher_without_a_class_finds_a_friendly_word_everywhere(school: Elm) -> None:
+    for path in ("/interventions", "/compare"):
+        cards = await school.cards("idle", path)
+        first = next(iter(cards.values()))
+        assert first is not None and "no class at present" in first.title
+        assert all(card is None for card in list(cards.values())[1:])
+
+
+async def test_useful_or_not_is_asked_counted_and_taken_back(school: Elm) -> None:
+    sheet = await school.sheet("teacher", "/learner", child=str(school.learners["S4"]))
+    for deed, expected in (
+        ("do_insight_useful", [1, 0]),
+        ("do_insight_undo", [0, 0]),
+        ("do_insight_not", [0, 1]),
+    ):
+        assert await getattr(sheet, deed)("score_fell") == ("changed",)
+        saved = await sheet.visit.desk.look("settings")
+        assert saved["insights.judged"]["score_fell"] == expected
+    await sheet.do_insight_undo("score_fell")
