@@ -37,12 +37,12 @@ class Hearing:
 
     if TYPE_CHECKING:  # what the sheet does
 
-        def _read(self, query: Mapping[str, str]) -> Filters: ...
+        def read_query(self, query: Mapping[str, str]) -> Filters: ...
         def _later(self, news: dict[str, Any]) -> None: ...
         def _run(self, work: Coroutine[Any, Any, None]) -> None: ...
         async def _first(self) -> None: ...
         async def _fill(self, slots: Sequence[Slot]) -> None: ...
-        async def _again(self, slots: Sequence[Slot]) -> None: ...
+        async def _ask_again(self, slots: Sequence[Slot]) -> None: ...
 
     def _told(self, message: Mapping[str, Any]) -> None:
         heard = getattr(self, f"_hear_{message['kind']}", None)
@@ -56,7 +56,7 @@ class Hearing:
 
     def place(self, query: Mapping[str, str]) -> None:
         """The URL changed: ask everything again."""
-        self.filters = filters.checked(self._read(query), self.offered)
+        self.filters = filters.checked(self.read_query(query), self.offered)
         self._later({"state": self.filters.link()})
         self._run(self._fill(self.slots))
 
@@ -111,7 +111,7 @@ class Hearing:
         slot = next((s for s in self.slots if s.name == name), None)
         if slot is not None:
             self.turns[name] = tables.turned(self.turns.get(name, tables.Turn()), message)
-            self._run(self._again([slot]))
+            self._run(self._ask_again([slot]))
 
     def _hear_again(self, message: Mapping[str, Any]) -> None:
         self._run(self._first() if not self.offered.known else self._fill(self.slots))

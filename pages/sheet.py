@@ -48,6 +48,9 @@ class Sheet(Hearing, Viewer):
         super().__init_subclass__(**more)
         taken = [slot.name for slot in cls.slots if slot.name in _OWN]
         assert not taken, f"{cls.__name__}: a slot cannot be called {taken}: the sheet uses that name itself"
+        page = cls.__mro__[: cls.__mro__.index(Sheet)]
+        hidden = sorted(_INNER & {name for one in page for name in vars(one)})
+        assert not hidden, f"{cls.__name__} or a mixin of it hides what the sheet runs on: {hidden}"
 
     def __init__(self, visit: Visit) -> None:
         super().__init__()
@@ -56,7 +59,7 @@ class Sheet(Hearing, Viewer):
         self.say = visit.speech.say
         self.offered = Offered()
         self.cards: dict[str, Card] = {}
-        self.filters = self._read(visit.query)
+        self.filters = self.read_query(visit.query)
         self.stage: Stage = (visit.stage or Stage)(
             told=self._told, names=[slot.name for slot in self.slots], state=self.filters.link()
         )
@@ -177,7 +180,7 @@ class Sheet(Hearing, Viewer):
             self._away = None
         if is_up:
             self._later({"notice": ""})
-            self._run(self._again(self._taken()))
+            self._run(self._ask_again(self._taken()))
         elif self._loop is not None:
             self._away = self._loop.call_later(BLINK_S, self._later, {"notice": self.say("frame.away")})
 
@@ -190,7 +193,7 @@ class Sheet(Hearing, Viewer):
     async def _catch_up(self) -> None:
         """The cards fill themselves when the data is back, whether or not it moved meanwhile."""
         await asyncio.sleep(RETRY_S)
-        await self._again(self._taken())
+        await self._ask_again(self._taken())
 
     def _taken(self) -> list[Slot]:
         missed, self._missed = self._missed, set()
@@ -239,9 +242,9 @@ class Sheet(Hearing, Viewer):
     # When data moves
 
     async def _moved(self, everything: bool) -> None:
-        await self._again([slot for slot in self.slots if everything or slot.live])
+        await self._ask_again([slot for slot in self.slots if everything or slot.live])
 
-    async def _again(self, slots: Sequence[Slot]) -> None:
+    async def _ask_again(self, slots: Sequence[Slot]) -> None:
         now = self._round
         await asyncio.gather(*(self._fill_one(slot, now) for slot in slots))
 
@@ -256,10 +259,16 @@ class Sheet(Hearing, Viewer):
             if error := task.exception():
                 log.error("page %s: %s", self.visit.page.path, type(error).__name__, exc_info=error)
 
-    def _read(self, query: Mapping[str, str]) -> Filters:
+    def read_query(self, query: Mapping[str, str]) -> Filters:
         return filters.read_filters(query, self.today, self.visit.speech, self.period, self.marks)
 
 
+_INNER = frozenset(
+    name
+    for one in (Hearing, Sheet)
+    for name, what in vars(one).items()
+    if name.startswith("_") and not name.startswith("__") and callable(what)
+)
 _OWN = frozenset(dir(Sheet)) | {"visit", "say", "offered", "cards", "filters", "stage", "turns"}
 
 

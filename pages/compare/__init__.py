@@ -46,8 +46,8 @@ class ComparePage(InsightDeeds, Sheet):
     )
     insight_slots = ("changed",)
 
-    def _read(self, query: Mapping[str, str]) -> Filters:
-        plain = super()._read(query)
+    def read_query(self, query: Mapping[str, str]) -> Filters:
+        plain = super().read_query(query)
         values = {field.name: getattr(plain, field.name) for field in fields(Filters)}
         return Against(**values, other=query.get("with") or EARLIER)
 

@@ -11,9 +11,9 @@ from pages.sheet import Sheet
 
 
 class ChildSheet(Sheet):
-    def _read(self, query: Mapping[str, str]) -> Filters:
+    def read_query(self, query: Mapping[str, str]) -> Filters:
         """A child is always chosen: two children's numbers are never added up."""
-        read = super()._read(query)
+        read = super().read_query(query)
         mine = [child.value for child in self.visit.me.children]
         if read.child in mine:
             return read

@@ -31,9 +31,9 @@ class LetterPage(ChildSheet):
     period = "last-week"
     slots = (Slot("letter", height=480),)
 
-    def _read(self, query: Mapping[str, str]) -> Filters:
+    def read_query(self, query: Mapping[str, str]) -> Filters:
         """A letter is about the last whole week, whatever the address says."""
-        read = super()._read(query)
+        read = super().read_query(query)
         since, until = span_of("last-week", self.today, self.visit.speech.first_weekday)
         return replace(read, period="last-week", since=since, until=until)
 
