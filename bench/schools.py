@@ -15,7 +15,8 @@ from bench.report import ROOT, peak_mib
 KEPT = ROOT / ".headway" / "bench"
 _MADE = "made.json"
 # The same school whenever it is made: its last day is fixed.
-_NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+SECRET = b"a secret of a bench, of 32 bytes!"
 _DAYS = 182
 
 
@@ -60,10 +61,10 @@ def _make_here(events: int, folder: Path) -> None:
 
     began = time.perf_counter()
     warehouse = open_warehouse(str(folder / "warehouse.duckdb"), DELTAS, memory_mib=MEMORY_MIB)
-    metadata = open_metadata(str(folder / "metadata.sqlite"), b"a secret of a bench, of 32 bytes!")
+    metadata = open_metadata(str(folder / "metadata.sqlite"), SECRET)
     warehouse.migrate()
     metadata.migrate()
-    size = Size(until=_NOW.date(), now=_NOW, events=events, learners=learners_of(events, _DAYS), days=_DAYS)
+    size = Size(until=NOW.date(), now=NOW, events=events, learners=learners_of(events, _DAYS), days=_DAYS)
     filled = fill(size, warehouse, metadata, folder, lambda *_: None)
     metadata.close()
     warehouse.close()
