@@ -20,6 +20,7 @@ from models.quality import DIMENSIONS, QualityRules
 
 log = logging.getLogger("headway.quality")
 EVERY_S = 300.0
+_LONGEST_S = 10.0  # for which a stop waits
 FIRST_S = 5.0  # after start, when whoever waits for a page has it
 _DAYS_AT_ONCE = 14
 _SCORED = timedelta(days=7)
@@ -71,6 +72,7 @@ class QualityWatch:
         self._warehouse, self._rules, self._metrics = warehouse, rules, metrics
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.ensure_future(self._watch())
@@ -80,11 +82,15 @@ class QualityWatch:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._looking is not None:
+            # The thread goes on: the warehouse must not close under it.
+            await asyncio.wait([self._looking], timeout=_LONGEST_S)
 
     async def _watch(self) -> None:
         await asyncio.sleep(FIRST_S)
         while True:
-            await asyncio.to_thread(self.look)
+            self._looking = asyncio.ensure_future(asyncio.to_thread(self.look))
+            await asyncio.shield(self._looking)
             await asyncio.sleep(self._every_s)
 
     def look(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
+from time import sleep
 from typing import Literal
 
 import duckdb
@@ -45,6 +46,7 @@ from connectors.warehouse.sql import (
 )
 from connectors.warehouse.tail import ALL_FOLDED, after, folded_and_newest, reading
 from models.ask import Watermark
+from models.errors import Unavailable
 from models.holes import Query
 from models.rollup import Rollups
 from models.tables import EVENTS, TABLE
@@ -52,6 +54,7 @@ from models.tables import EVENTS, TABLE
 _WAITING = "watermark > (SELECT number FROM folded)"
 _MOVE_WATERMARK = 'UPDATE watermark SET number = number + 1, "at" = now() RETURNING number, "at"'
 _BULK = 50_000  # batches from here on are folded at once, in their own transaction
+_TRIES, _BETWEEN_S = 20, 0.1  # of a checkpoint
 _MOST_RECENT = 500_000  # when so many wait to be folded, the next append does it
 
 
@@ -217,8 +220,14 @@ class DuckDBWarehouse:
             return sum(_rows_gone(folder, sql) for sql in compacting(statements, _keep))
 
     def checkpoint(self) -> None:
-        with self._folding, self._writing, duckdb_failures(self._place):
-            self._writer.execute("CHECKPOINT")
+        """A reader that looks up ids counts as writing for the engine, for a moment: it is waited for."""
+        with duckdb_failures(self._place):
+            for _ in range(_TRIES):
+                with suppress(duckdb.TransactionException), self._folding, self._writing:
+                    self._writer.execute("CHECKPOINT")
+                    return
+                sleep(_BETWEEN_S)
+        raise Unavailable("The warehouse is too busy for a checkpoint: it is made in a quieter moment.")
 
     def watermark(self) -> Watermark:
         if self._mark is None:

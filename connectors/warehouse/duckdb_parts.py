@@ -91,7 +91,7 @@ def _mask(count: int, places: Connection) -> Mask:
 
 
 def _only_row(result: Connection) -> tuple[object, ...]:
-    row = result.fetchone()
-    if row is None:
+    rows = result.fetchall()  # to its end: what is left unread keeps a transaction open
+    if not rows:
         raise BadSettings("The warehouse has no schema yet: run `./headway migrate`.")
-    return tuple(row)
+    return tuple(rows[0])

@@ -48,6 +48,8 @@ def _duckdb_meaning(error: duckdb.Error, place: str) -> HeadwayError:
         return Closed(
             f"Writing to {place} failed, so the warehouse closed: check the disk, then restart Headway."
         )
+    if isinstance(error, duckdb.ConnectionException):
+        return Unavailable("The warehouse is closing: ask again when Headway has started.")
     if isinstance(error, duckdb.CatalogException):
         return no_schema()
     if isinstance(error, duckdb.OutOfMemoryException):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from compute.rollups import DELTAS
@@ -11,6 +13,7 @@ from connectors.warehouse.duckdb import DuckDBWarehouse
 from connectors.warehouse.pace import REST, STREAM, Pace
 from connectors.warehouse.sql import Compiler, rollup_statements
 from connectors.warehouse.tail import after, folded_and_newest, reading
+from models.errors import Unavailable
 from models.tables import COURSE_DAY, EVENTS
 from tests.builders import event, events
 
@@ -103,3 +106,26 @@ def test_the_pace_follows_the_stream(warehouse: DuckDBWarehouse, monkeypatch: py
     assert second((REST + STREAM) // 2) == 1, "between the two it stays as it is"
     assert second(REST - 1) == 3
     pace.close()
+
+
+def test_a_checkpoint_waits_for_whoever_looks_up_ids(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(str(tmp_path / "busy.duckdb"), DELTAS)
+    warehouse.migrate()
+    warehouse.append(events([event()]))
+    looking = warehouse._root.cursor()
+    looking.execute("BEGIN")
+    looking.execute("CREATE TABLE asked (id INTEGER)")
+    with pytest.raises(duckdb.TransactionException):
+        warehouse._root.cursor().execute("CHECKPOINT")
+    done = threading.Timer(0.3, looking.execute, ["ROLLBACK"])
+    done.start()
+    warehouse.checkpoint()
+    done.join()
+    assert not (tmp_path / "busy.duckdb.wal").exists()
+    warehouse.close()
+
+
+def test_a_warehouse_that_closes_says_so(warehouse: DuckDBWarehouse) -> None:
+    warehouse.close()
+    with pytest.raises(Unavailable, match="closing"):
+        warehouse.fold()
