@@ -114,8 +114,8 @@ async def test_a_killed_core_loses_no_open_page(own: Running, guests: Walker) ->
         assert await opened.page.evaluate("window.sameTab") is True
         assert "period=90d" in opened.page.url
         await opened.page.evaluate(_WATCH)
-        await post(own, 60)
-        await until(opened, "() => window.moved.length", 15)
+        await post(own, 250)
+        await until(opened, "() => window.moved.length", 30)
 
 
 async def test_a_session_that_ended_in_an_open_tab_says_so_and_shows_the_way(
