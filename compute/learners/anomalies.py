@@ -89,7 +89,7 @@ def hurried(found: list[Unusual]) -> list[Unusual]:
         return (
             one.kind == "velocity"
             and one.direction == "up"
-            and any(w.since <= (one.until or w.since) and one.since <= w.found_on for w in worse)
+            and any(w.since <= (one.until or w.since) and one.since <= (w.until or one.since) for w in worse)
         )
 
     return [replace(u, action="slow_down") if is_hurried(u) else u for u in found]

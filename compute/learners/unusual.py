@@ -206,10 +206,15 @@ def performances(scores: Sequence[Scored]) -> Iterator[Unusual]:
 
 
 def _judge_scores(newest: Sequence[float], before: Sequence[float]) -> float:
-    change = fmean(newest) - _usual_score(before)
+    change = _newest_score(newest) - _usual_score(before)
     if abs(change) < LEAST_CHANGE:
         return 0.0
     return change / _score_error(before)
+
+
+def _newest_score(newest: Sequence[float]) -> float:
+    """Without the best and the worst: one odd score is no change."""
+    return fmean(sorted(newest)[1:-1])
 
 
 def _usual_score(before: Sequence[float]) -> float:
@@ -220,7 +225,7 @@ def _usual_score(before: Sequence[float]) -> float:
 
 
 def _score_error(before: Sequence[float]) -> float:
-    return max(pstdev(before), LEAST_SPREAD) * math.sqrt(1 / NEWEST + 1 / len(before))
+    return max(pstdev(before), LEAST_SPREAD) * math.sqrt(1 / (NEWEST - 1) + 1 / len(before))
 
 
 def _performance(
@@ -236,7 +241,7 @@ def _performance(
         newest[-1].day,
         "down" if deviations < 0 else "up",
         _severity(deviations),
-        sum(s.score for s in newest) / NEWEST,
+        _newest_score([s.score for s in newest]),
         middle,
         max(0.0, middle - reach),
         min(100.0, middle + reach),
