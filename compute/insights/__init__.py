@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from compute.forms import shared
 from compute.insights import reading
 from compute.insights.finding import FEWEST_DAYS, Finding, Known, found, school_days, told
 from compute.insights.groups import group_plan
@@ -64,16 +65,16 @@ NOT_ENOUGH = "not_enough"
 
 def insights(ask: Ask, tables: Tables) -> Plan:
     """Of every learner of the scope: the last two weeks against the eight before."""
-    span = reading.span_of(ask, tables)
+    span, asked = reading.span_of(ask, tables), reading.asked_of(ask)
     return Plan(
         parts=(
-            reading.learners(ask, tables).order_by("learner_id"),
-            reading.free_days(span, tables),
-            reading.whole(ask, span, tables),
-            reading.courses(ask, span, tables),
-            reading.answers(ask, span, tables),
-            reading.titles("course", "course_id", tables),
-            reading.titles("skill", "skill_id", tables),
+            shared(reading.learners, asked, tables),
+            shared(reading.free_days, asked, tables, span),
+            shared(reading.whole, asked, tables, span),
+            shared(reading.courses, asked, tables, span),
+            shared(reading.answers, asked, tables, span),
+            shared(reading.titles, Ask(), tables, "course", "course_id"),
+            shared(reading.titles, Ask(), tables, "skill", "skill_id"),
         ),
         columns=(
             ColumnMeaning("learner_id", "dimension", "", "The learner's pseudonym."),

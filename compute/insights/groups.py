@@ -16,6 +16,8 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
+from compute.dimensions import dimension
+from compute.forms import Form, shared, values_in
 from compute.insights import chance, reading
 from compute.insights.finding import FEWEST_EARLIER, FEWEST_RECENT, NOTHING, SURE, school_days
 from compute.insights.reading import Span
@@ -78,14 +80,14 @@ class Moved:
 
 
 def group_plan(ask: Ask, tables: Tables) -> Plan:
-    span = reading.span_of(ask, tables)
+    span, asked = reading.span_of(ask, tables), reading.asked_of(ask)
     return Plan(
         parts=(
-            reading.learners(ask, tables).order_by("learner_id"),
-            reading.free_days(span, tables),
-            reading.courses(ask, span, tables),
-            _classes(ask, tables),
-            reading.titles("course", "course_id", tables),
+            shared(reading.learners, asked, tables),
+            shared(reading.free_days, asked, tables, span),
+            shared(reading.courses, asked, tables, span),
+            shared(_classes, asked, tables),
+            shared(reading.titles, Ask(), tables, "course", "course_id"),
         ),
         columns=tuple(
             ColumnMeaning(name, "dimension" if name == "group_id" else "detail", unit, meaning)
@@ -96,13 +98,13 @@ def group_plan(ask: Ask, tables: Tables) -> Plan:
     )
 
 
-def _classes(ask: Ask, tables: Tables) -> ir.Table:
+def _classes(tables: Tables, form: Form) -> ir.Table:
     """learner_id, class_id, course_id, title of those in the scope's classes on its day."""
     held = tables["class"]
-    for where in ask.where:
+    for where in form.where:
         if where.dimension == "class_id":
-            held = held.filter(held.class_id.isin([str(v) for v in where.values]))
-    members, on = tables["class_member"], tables.scope.on
+            held = held.filter(held.class_id.isin(values_in(where, dimension("class_id"))))
+    members, on = tables["class_member"], tables.today
     now = members.filter(members.valid_from <= on, members.valid_until.isnull() | (members.valid_until > on))
     held = held.select("class_id", "course_id", "title")
     return now.select("class_id", "learner_id").distinct().inner_join(held, "class_id")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import ibis
 import ibis.expr.types as ir
 
 from compute import checks, planner
+from compute.dimensions import dimension
+from compute.forms import Form, values_in
 from compute.scoping import Tables
 from models.ask import Ask
 from models.errors import BadQuestion
@@ -46,20 +48,29 @@ def span_of(ask: Ask, tables: Tables) -> Span:
     return Span(min(ask.until or date.max, tables.scope.on + timedelta(days=1)))
 
 
-def learners(ask: Ask, tables: Tables) -> ir.Table:
-    rows = planner.of_learners(tables["learner"], ask, tables)
-    return rows.select("learner_id", "joined_on", "grade_level", "region", "segment")
+def asked_of(ask: Ask) -> Ask:
+    """What is left of an ask when its span is known: all that the queries below depend on."""
+    return replace(ask, since=None, until=None, purpose="")
 
 
-def free_days(span: Span, tables: Tables) -> ir.Table:
+# ---- queries, all of one form each (compute.forms) -------------------------------------------------------
+
+
+def learners(tables: Tables, form: Form) -> ir.Table:
+    rows = planner.of_learners(tables["learner"], form, tables)
+    rows = rows.select("learner_id", "joined_on", "grade_level", "region", "segment")
+    return rows.order_by("learner_id")
+
+
+def free_days(tables: Tables, _: Form, span: Span) -> ir.Table:
     days = tables["school_day"]
     days = days.filter(days.day >= ibis.literal(span.since), days.day < ibis.literal(span.until))
     return days.filter(days.kind != "term").select("day").distinct()
 
 
-def days(ask: Ask, span: Span, tables: Tables) -> ir.Table:
+def days(tables: Tables, form: Form, span: Span) -> ir.Table:
     """learner_id, course_id, day, is_recent, with what was added that day."""
-    rows = _within(tables["learner_course_day"], ask, span, tables)
+    rows = _within(tables["learner_course_day"], tables, form, span)
     return rows.select(
         "learner_id",
         "course_id",
@@ -70,10 +81,10 @@ def days(ask: Ask, span: Span, tables: Tables) -> ir.Table:
     )
 
 
-def courses(ask: Ask, span: Span, tables: Tables) -> ir.Table:
+def courses(tables: Tables, form: Form, span: Span) -> ir.Table:
     """By learner, course and window. Active days are school days; work of all days counts."""
-    rows = days(ask, span, tables)
-    free = free_days(span, tables).mutate(free=True)
+    rows = days(tables, form, span)
+    free = free_days(tables, form, span).mutate(free=True)
     rows = rows.left_join(free, "day").drop("day_right")
     school = rows.counts & rows.free.isnull()
     return rows.group_by("learner_id", "course_id", "is_recent").agg(
@@ -82,16 +93,16 @@ def courses(ask: Ask, span: Span, tables: Tables) -> ir.Table:
     )
 
 
-def whole(ask: Ask, span: Span, tables: Tables) -> ir.Table:
+def whole(tables: Tables, form: Form, span: Span) -> ir.Table:
     """By learner and window: a day on which two courses were worked at is one day."""
-    rows = days(ask, span, tables)
-    rows = rows.filter(rows.counts).anti_join(free_days(span, tables), "day")
+    rows = days(tables, form, span)
+    rows = rows.filter(rows.counts).anti_join(free_days(tables, form, span), "day")
     return rows.group_by("learner_id", "is_recent").agg(active=rows.day.nunique())
 
 
-def answers(ask: Ask, span: Span, tables: Tables) -> ir.Table:
+def answers(tables: Tables, form: Form, span: Span) -> ir.Table:
     """By learner, skill and window: answers and those that were right."""
-    rows = _within(tables["events"], ask, span, tables)
+    rows = _within(tables["events"], tables, form, span)
     rows = rows.filter(rows.event_type == "quiz_answer", rows.correct.notnull())
     skill = rows.skill_id
     rows = rows.mutate(skill_id=skill.fill_null(""), is_recent=rows.day >= ibis.literal(span.recent))
@@ -100,20 +111,18 @@ def answers(ask: Ask, span: Span, tables: Tables) -> ir.Table:
     )
 
 
-def titles(table: str, key: str, tables: Tables) -> ir.Table:
+def titles(tables: Tables, _: Form, table: str, key: str) -> ir.Table:
     rows = tables[table]
     return rows.select(id=rows[key], title=rows.title).distinct()
 
 
-def _within(rows: ir.Table, ask: Ask, span: Span, tables: Tables) -> ir.Table:
+def _within(rows: ir.Table, tables: Tables, form: Form, span: Span) -> ir.Table:
     rows = rows.filter(rows.day >= ibis.literal(span.since), rows.day < ibis.literal(span.until))
-    for where in ask.where:
-        if where.dimension == "course_id":
-            rows = rows.filter(rows.course_id.isin([str(v) for v in where.values]))
-        elif where.dimension == "learner_id":
-            rows = rows.filter(rows.learner_id.isin([int(v) for v in where.values]))
-        elif where.dimension == "class_id":
+    for where in form.where:
+        values = values_in(where, dimension(where.dimension))
+        if where.dimension == "class_id":
             held = tables["class"]
-            held = held.filter(held.class_id.isin([str(v) for v in where.values]))
-            rows = rows.semi_join(held, "course_id")
-    return rows.semi_join(learners(ask, tables), "learner_id")
+            rows = rows.semi_join(held.filter(held.class_id.isin(values)), "course_id")
+        else:
+            rows = rows.filter(rows[where.dimension].isin(values))
+    return rows.semi_join(learners(tables, form), "learner_id")

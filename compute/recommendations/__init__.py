@@ -13,9 +13,10 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from compute import checks
+from compute import checks, planner
 from compute.content.mastery import mastery
 from compute.courses import courses
+from compute.forms import Form, shared
 from compute.plan import Plan
 from compute.recommendations.steps import (
     PERIOD_DAYS,
@@ -61,20 +62,18 @@ def recommendations(ask: Ask, tables: Tables) -> Plan:
     checks.check_options(ask, ())
     if ask.measures or ask.by or ask.order or ask.limit is not None or ask.since:
         raise BadQuestion("'recommendations' takes no measures, dimensions, order, limit or since.")
-    bare = replace(ask, since=None, until=None)
+    bare = replace(ask, since=None, until=None, purpose="")
     standing = courses(replace(bare, question="courses"), tables)
     known = mastery(replace(bare, question="mastery"), tables)
     today = (
         min(tables.scope.on, date.fromordinal(ask.until.toordinal() - 1)) if ask.until else tables.scope.on
     )
-    own: tuple[ir.Table, ...] = (
-        tables["lesson"].select("course_id", "lesson_id", "position", "title", "expected_s", "skill_id"),
-        _done(tables, ("lesson_complete",), "lesson_id"),
-        tables["assessment"]
-        .filter(tables["assessment"].due_on >= ibis.literal(today))
-        .select("course_id", "assessment_id", "title", "due_on"),
-        _done(tables, _HANDED_IN, "assessment_id"),
-        _told(tables, today),
+    own = (
+        shared(_lessons, Ask(), tables),
+        shared(_done, bare, tables, ("lesson_complete",), "lesson_id"),
+        shared(_tasks, Ask(), tables, today),
+        shared(_done, bare, tables, _HANDED_IN, "assessment_id"),
+        shared(_told, bare, tables, today),
     )
     return Plan(
         parts=(*standing.parts, *known.parts, *own),
@@ -87,15 +86,29 @@ def recommendations(ask: Ask, tables: Tables) -> Plan:
     )
 
 
-def _done(tables: Tables, kinds: Sequence[str], key: str) -> ir.Table:
-    events = tables["events"]
+def _lessons(tables: Tables, _: Form) -> ir.Table:
+    return tables["lesson"].select("course_id", "lesson_id", "position", "title", "expected_s", "skill_id")
+
+
+def _tasks(tables: Tables, _: Form, today: date) -> ir.Table:
+    rows = tables["assessment"]
+    rows = rows.filter(rows.due_on >= ibis.literal(today))
+    return rows.select("course_id", "assessment_id", "title", "due_on")
+
+
+def _done(tables: Tables, form: Form, kinds: tuple[str, ...], key: str) -> ir.Table:
+    events = tables["events"].semi_join(_asked(tables, form), "learner_id")
     rows = events.filter(events.event_type.isin(kinds), events[key].notnull())
     return rows.group_by("learner_id", key).agg(day=rows.day.max())
 
 
-def _told(tables: Tables, today: date) -> ir.Table:
+def _asked(tables: Tables, form: Form) -> ir.Table:
+    return planner.of_learners(tables["learner"], form, tables).select("learner_id")
+
+
+def _told(tables: Tables, form: Form, today: date) -> ir.Table:
     """Of no course, so it is read by learner."""
-    events = tables.by_learner("events")
+    events = tables.by_learner("events").semi_join(_asked(tables, form), "learner_id")
     since = date.fromordinal(today.toordinal() - 2 * PERIOD_DAYS)
     kinds = [f"recommendation_{step}" for step in _STEPS]
     rows = events.filter(
