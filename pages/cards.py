@@ -118,7 +118,8 @@ def sparkline(values: Sequence[float | None], label: str, width: int = 72, heigh
         return Markup("")
     low, high = min(known), max(known)
     x = [2 + i * (width - 6) / max(1, len(values) - 1) for i in range(len(values))]
-    y = [None if v is None else height - 3 - (v - low) / ((high - low) or 1) * (height - 6) for v in values]
+    share = [None if v is None else (v - low) / (high - low) if high > low else 0.5 for v in values]
+    y = [None if s is None else height - 3 - s * (height - 6) for s in share]
     path, pen = [], "M"
     for at, level in zip(x, y, strict=True):
         if level is not None:

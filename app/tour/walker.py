@@ -158,7 +158,10 @@ class Walker:
                 seen.findings += await findings(page)
             if pictures is not None:
                 seen.picture = f"{seen.name}.png"
-                await page.screenshot(path=pictures / seen.picture, full_page=True)
+                whole = await page.evaluate("document.documentElement.scrollHeight")
+                # As tall as the page, so that what is fixed to the screen's edge stands at the page's.
+                await page.set_viewport_size({"width": size.width, "height": max(size.height, whole)})
+                await page.screenshot(path=pictures / seen.picture)
             return seen
 
     async def found(self, place: Place) -> Place:
