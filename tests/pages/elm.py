@@ -31,6 +31,7 @@ FIRST = TODAY - timedelta(days=60)
 HOLIDAY = [date(2026, 2, 16) + timedelta(days=n) for n in range(5)]
 LESSONS = {"c1": [f"c1-l{n}" for n in range(1, 11)], "c2": [f"c2-l{n}" for n in range(1, 6)]}
 TITLES = {"c1": "Algebra", "c2": "Drawing"}
+SKILLS = {"a1": "Lines", "a2": "Angles", "a3": "Areas", "a4": "Volumes"}  # each quiz asks for one
 PUPILS = 14
 AWAY, NEVER, ADULT = "S12", "S13", "S14"
 LEARNING = ("lesson_complete", "quiz_submit")
@@ -92,6 +93,7 @@ def found(metadata: Metadata, warehouse: Warehouse) -> tuple[dict[str, str], dic
             "stranger": "guardian",
             "teacher": "teacher",
             "newcomer": "teacher",
+            "father": "guardian",
             "idle": "teacher",
             "tutor": "teacher",
             "head": "administrator",
@@ -105,6 +107,8 @@ def found(metadata: Metadata, warehouse: Warehouse) -> tuple[dict[str, str], dic
         [
             NewRelation(people["mother"], "guards", learners["S1"]),
             NewRelation(people["mother"], "guards", learners["S2"]),
+            NewRelation(people["father"], "guards", learners["S2"]),
+            NewRelation(people["father"], "guards", learners["S1"], FIRST, TODAY - timedelta(days=3)),
             NewRelation(people["teacher"], "teaches", "k1"),
             NewRelation(people["newcomer"], "teaches", "empty"),
             NewRelation(people["tutor"], "teaches", "single"),
@@ -136,6 +140,7 @@ def _dimensions(warehouse: Warehouse, organisation: int, learners: Mapping[str, 
         + [
             {"assessment_id": "due", "course_id": "c1", "title": "Essay", "due_on": TODAY + timedelta(days=2)}
         ],
+        "skill": [{"skill_id": s.lower(), "title": s, "subject": "maths"} for s in SKILLS.values()],
         "school_day": [
             {"day": d, "kind": kind[d], "label": "Winter break" if kind[d] == "holiday" else None}
             for d in days
@@ -196,7 +201,33 @@ def happened(organisation: int, learners: Mapping[str, int]) -> list[Row]:
                     amount_cents=4900,
                     currency="EUR",
                 )
-    return rows
+    return rows + practised(rows)
+
+
+def practised(rows: list[Row]) -> list[Row]:
+    """The single answers of each quiz, and what was reached: on the days and in the visits of `rows`."""
+    dice, more, lessons = random.Random(11), [], dict[int, int]()
+
+    def add(kind: str, like: Row, **given: Any) -> None:
+        about = {name: like[name] for name in ("organisation_id", "learner_id", "course_id")}
+        more.append(event(kind, like["occurred_at"], **about, **given))
+
+    for row in rows:
+        if row["event_type"] == "quiz_submit":
+            for n in range(4):
+                add(
+                    "quiz_answer",
+                    row,
+                    assessment_id=row["assessment_id"],
+                    item_id=f"{row['assessment_id']}-{n}",
+                    skill_id=SKILLS[row["assessment_id"]].lower(),
+                    correct=dice.random() * 100 < row["score"] + 10,
+                )
+        if row["event_type"] == "lesson_complete":
+            lessons[row["learner_id"]] = lessons.get(row["learner_id"], 0) + 1
+            if lessons[row["learner_id"]] in (1, 10):
+                add("achievement_unlocked", row, object_id=f"lessons-{lessons[row['learner_id']]}")
+    return more
 
 
 def settle(warehouse: Warehouse, rows: list[Row]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from tests.pages.elm import (
     count,
     drawn,
     duration,
+    figures_of,
     mean,
     minutes,
     percent,
@@ -66,7 +68,7 @@ async def test_the_charts_show_the_childs_days_weeks_and_results(school: Elm) ->
 async def test_two_children_are_never_added_up(school: Elm) -> None:
     sheet = await school.sheet("mother", "/parent")
     assert sheet.filters.child in {str(school.learners["S1"]), str(school.learners["S2"])}
-    sheet.filters = sheet._read({})
+    sheet.filters = sheet.read_query({})
     assert sheet.filters.child
 
 
@@ -95,3 +97,69 @@ async def test_no_other_childs_name_or_rank_stands_on_the_page(school: Elm) -> N
     whole = " ".join(f"{c.title} {c.sub} {c.body} {c.after}" for c in cards.values() if c)
     assert "Pupil3" not in whole
     assert "rank" not in whole
+
+
+async def test_four_numbers_are_counted_from_the_childs_events(school: Elm) -> None:
+    rows = school.of("S2")
+    week, before = within(rows, MONDAY - WEEK, MONDAY), within(rows, MONDAY - 2 * WEEK, MONDAY - WEEK)
+    month = within(rows, MONDAY - WEEK - timedelta(days=30), MONDAY - WEEK)
+    query = {"child": str(school.learners["S2"]), "period": "last-week"}
+    shown = figures_of((await school.cards("mother", "/parent", **query))["glance"])
+    assert shown["Days with learning"][0].split()[0] == str(len({r["day"] for r in week}))
+    assert shown["Days with learning"][1].split()[0] == str(len({r["day"] for r in before}))
+    assert shown["Learning time"] == (
+        duration(minutes(week)),
+        f"{duration(minutes(before))} the week before",
+    )
+    assert shown["Finished lessons"][0].split()[0] == str(count(week, "lesson_complete"))
+    assert shown["Finished lessons"][1].split()[0] == str(count(before, "lesson_complete"))
+    if marks := scores(week):
+        assert shown["Results"][0] == percent(mean(marks))
+    if len(usual := scores(month)) >= 3:
+        assert percent(mean(usual)) in shown["Results"][1]
+
+
+async def test_the_wall_calendar_has_the_days_of_the_month(school: Elm) -> None:
+    rows = school.of("S1")
+    card = (await school.cards("mother", "/parent", child=str(school.learners["S1"]), period="last-week"))[
+        "month"
+    ]
+    assert card is not None
+    # The week before 2 March ends on the 1st: its month is March.
+    days = {r["day"] for r in rows if r["day"].month == 3}
+    assert f"learned on {len(days)} day" in card.title
+    cells = re.findall(r'<td class="([^"]*)"><span aria-hidden="true">(\d+)</span>', str(card.body))
+    assert {int(day) for kinds, day in cells if "did" in kinds} == {day.day for day in days}
+    assert {int(day) for kinds, day in cells if "today" in kinds} == {TODAY.day}
+    assert len(cells) == 31
+
+
+async def test_two_guardians_see_what_each_may(school: Elm) -> None:
+    """The father's link to the first child ended three days ago; the mother's holds."""
+    mother, father = await school.sheet("mother", "/parent"), await school.sheet("father", "/parent")
+    s1, s2 = str(school.learners["S1"]), str(school.learners["S2"])
+    assert {c.value for c in mother.visit.me.children} == {s1, s2}
+    assert {c.value for c in father.visit.me.children} == {s2}
+    for path in ("/parent", "/over-time", "/letter"):
+        cards = await school.cards("father", path, child=s1)
+        whole = " ".join(f"{c.title} {c.sub} {c.body} {c.after}" for c in cards.values() if c)
+        assert "Pupil1 " not in whole
+        assert "Pupil2" in whole or path == "/over-time"
+
+
+async def test_the_letter_tells_the_last_whole_week_in_the_pages_own_sentences(school: Elm) -> None:
+    child = {"child": str(school.learners["S2"])}
+    page = (await school.cards("mother", "/parent", period="last-week", **child))["words"]
+    letter = (await school.cards("mother", "/letter", period="year", **child))["letter"]
+    assert page is not None
+    assert letter is not None
+    assert text_of(page.body) in text_of(letter.body)
+    assert "Pupil2's week" in text_of(letter.body)
+    assert "Essay in Algebra: by Friday" in text_of(letter.body)
+    assert "<button" not in str(letter.body)
+
+
+async def test_parents_have_nothing_to_press_that_writes(school: Elm) -> None:
+    for path in ("/parent", "/over-time", "/letter"):
+        for card in (await school.cards("mother", path)).values():
+            assert card is None or "data-do" not in f"{card.body}{card.after}"
