@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from compute import recall
+from compute.forms import shared
 from compute.scoping import Tables
 from connectors.metadata import Intervention
+from models.ask import Ask
 from models.errors import BadQuestion, NotFound
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def undo_intervention_step(caller: Caller, intervention_id: str, step_id: int) -
 def _taught(caller: Caller) -> set[tuple[int, str]]:
     if caller.scope.rows != "taught":
         return set()
-    rows = caller.door.warehouse.fetch(recall.members(Tables(caller.scope), ())).to_pylist()
+    rows = caller.door.warehouse.fetch(shared(recall.taught, Ask(), Tables(caller.scope))).to_pylist()
     return {(row["learner_id"], row["course_id"]) for row in rows}
 
 

@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from compute import now
+from compute.forms import Form
 from compute.rollups import SCORING, contributions
 from compute.scoping import Tables
 from models.tables import EVENTS, LEARNER_COURSE_DAY, SCHOOL_DAY, SESSIONS
@@ -135,3 +136,10 @@ def members(tables: Tables, classes: Sequence[str]) -> ir.Table:
     rows = rows.filter(rows.valid_from <= on, rows.valid_until.isnull() | (rows.valid_until > on))
     found = rows.join(held_classes(tables, classes), "class_id")
     return found.select("learner_id", "course_id").distinct()
+
+
+def taught(tables: Tables, _: Form) -> ir.Table:
+    """The same for whoever teaches, as one query of all who do (compute.forms)."""
+    rows, on = tables["class_member"], tables.today
+    rows = rows.filter(rows.valid_from <= on, rows.valid_until.isnull() | (rows.valid_until > on))
+    return rows.join(held_classes(tables, ()), "class_id").select("learner_id", "course_id").distinct()

@@ -37,6 +37,7 @@ class TeacherPage(PlanDeeds, Sheet):
         Slot("everybody", height=560),
     )
     plan_slots = ("needs",)
+    plans_open_only = True
 
     kept: tuple[Filters, float, asyncio.Task[tuple[Roster, list[Answer]]]] | None = None
 

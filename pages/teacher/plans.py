@@ -121,13 +121,18 @@ class PlanDeeds:
     """For a sheet on which things are begun and followed: name the slots in `plan_slots`."""
 
     plan_slots: tuple[str, ...] = ()
+    plans_open_only = False  # where only what is under way is shown
     visit: Visit
     _plans: tuple[str | None, float, list[dict[str, Any]]] | None = None
 
     async def plans(self, learner_id: str | None = None) -> list[dict[str, Any]]:
         kept = self._plans
         if kept is None or kept[0] != learner_id or time.monotonic() - kept[1] > KEPT_S:
-            rows = list(await self.visit.desk.look("interventions", learner_id=learner_id))
+            rows = list(
+                await self.visit.desk.look(
+                    "interventions", learner_id=learner_id, open_only=self.plans_open_only
+                )
+            )
             kept = self._plans = (learner_id, time.monotonic(), rows)
         return kept[2]
 
