@@ -118,7 +118,8 @@ def sparkline(values: Sequence[float | None], label: str, width: int = 72, heigh
         return Markup("")
     low, high = min(known), max(known)
     x = [2 + i * (width - 6) / max(1, len(values) - 1) for i in range(len(values))]
-    share = [None if v is None else (v - low) / (high - low) if high > low else 0.5 for v in values]
+    flat = 0.5 if low else 0.0  # what never moves stands in the middle, nothing at the foot
+    share = [None if v is None else (v - low) / (high - low) if high > low else flat for v in values]
     y = [None if s is None else height - 3 - s * (height - 6) for s in share]
     path, pen = [], "M"
     for at, level in zip(x, y, strict=True):
