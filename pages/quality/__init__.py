@@ -180,7 +180,11 @@ class QualityPage(Sheet):
             return Card(say("quality.offenders"), empty=say("quality.none_broken"))
         turn = self.turns.get("offenders", tables.Turn(order="-broken"))
         table = tables.table(
-            speech, rows, lists.offenders(speech, self._shown), turn, say("quality.offenders")
+            speech,
+            rows,
+            lists.offenders(speech, shown),
+            turn,
+            say("quality.offenders"),
         )
         first = rows[0]
         title = say(

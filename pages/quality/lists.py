@@ -33,7 +33,8 @@ def origins(speech: Speech, source: Shown, judged: Callable[[float, float], Tone
     ]
 
 
-def offenders(speech: Speech, shown: Shown) -> list[Column]:
+def offenders(speech: Speech, shown: Shown | None) -> list[Column]:
+    """`shown` leads to the rows, for those who may see them."""
     say = speech.say
 
     def wrong(row: Row) -> str:
@@ -47,7 +48,7 @@ def offenders(speech: Speech, shown: Shown) -> list[Column]:
 
     return [
         Column("rule", say("quality.what"), wrong, key=wrong, find=True),
-        Column("show", say("quality.behind"), shown, key=lambda r: ""),
+        *([Column("show", say("quality.behind"), shown, key=lambda r: "")] if shown else []),
         Column("source", say("quality.source"), lambda r: str(r["source"]), find=True),
         Column("event_type", say("quality.type"), kind, find=True),
         Column("broken", say("quality.times"), lambda r: speech.number(r["broken"]), numeric=True),
