@@ -179,13 +179,8 @@ class QualityPage(Sheet):
         if not rows:
             return Card(say("quality.offenders"), empty=say("quality.none_broken"))
         turn = self.turns.get("offenders", tables.Turn(order="-broken"))
-        table = tables.table(
-            speech,
-            rows,
-            lists.offenders(speech, shown),
-            turn,
-            say("quality.offenders"),
-        )
+        shown = self._shown if self.may_see_rows else None
+        table = tables.table(speech, rows, lists.offenders(speech, shown), turn, say("quality.offenders"))
         first = rows[0]
         title = say(
             "quality.offenders_first",
