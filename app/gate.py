@@ -88,7 +88,9 @@ class Gate:
         if rule is not None and rule.is_open:
             return Decision("open", "anybody may")
         viewer_now, reason = self._credential(asked)
-        viewer = await asyncio.to_thread(viewer_now) if viewer_now else None
+        viewer = self._metadata().tokens.remembered(asked.bearer) if viewer_now and asked.bearer else None
+        if viewer is None and viewer_now:
+            viewer = await asyncio.to_thread(viewer_now)
         if viewer is None:
             return Decision("no-credential", reason)
         if rule is None:

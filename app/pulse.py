@@ -20,6 +20,7 @@ IDLE_S = 5.0  # without a commit before tidying begins
 PROBE_S = 2.0  # the watermark is known without asking the engine; this asks it
 LETTERS_EVERY_S = 3600.0  # dead letters past their time are let go
 TIDY_AT_LEAST_S = 300.0  # a school that never rests is tidied all the same
+SETTLE_S = 1.0  # how often the engine is told whether events stream in
 FOLD_S = 10.0  # events that wait beside the roll-ups make every reading of them a little dearer
 
 
@@ -40,7 +41,8 @@ class Pulse:
         self._tidied = door.watermark().number
         self._tidied_at = self._moved_at = self._folded_at = 0.0
         self._folded = door.watermark().number
-        self._probe_at = self._letters_at = 0.0
+        self._probe_at = self._letters_at = self._settle_at = 0.0
+        self._settling: asyncio.Task[object] | None = None
         self.failure: str | None = None
 
     def start(self) -> None:
@@ -49,7 +51,7 @@ class Pulse:
         self._task = asyncio.ensure_future(self._beat())
 
     async def stop(self) -> None:
-        for task in (self._task, self._tidying):
+        for task in (self._task, self._tidying, self._settling):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -85,6 +87,7 @@ class Pulse:
             self._door.moved(mark)
         self._door.metrics.watermark.set(mark.number)
         self._door.metrics.watermark_age.set((datetime.now(UTC) - mark.at).total_seconds())
+        self._settle(now)
         if self._tidying is not None and not self._tidying.done():
             return
         if self._is_time_to_tidy(now, mark.number):
@@ -95,6 +98,11 @@ class Pulse:
             self._folded_at = now
             self._folded = mark.number
             self._tidying = asyncio.ensure_future(self._keep(self._door.warehouse.fold))
+
+    def _settle(self, now: float) -> None:
+        if now >= self._settle_at and (self._settling is None or self._settling.done()):
+            self._settle_at = now + SETTLE_S
+            self._settling = asyncio.ensure_future(self._keep(self._door.warehouse.settle))
 
     def _is_time_to_tidy(self, now: float, number: int) -> bool:
         if number == self._tidied:

@@ -14,10 +14,10 @@ def core() -> int:
     """Run core alone, with the settings of the environment."""
     from app.core import Core
     from app.processes import run
-    from app.processes.core import serve_core
+    from app.processes.core import new_loop, serve_core
 
     settings = read_settings(os.environ, process="core")
-    return run(settings, serve_core(Core(settings)))
+    return run(settings, serve_core(Core(settings)), new_loop)
 
 
 @click.command(short_help="Run the ui process alone, beside a running core.")

@@ -36,6 +36,7 @@ T = TypeVar("T")
 THREADS = 2
 MOST_LISTENERS, MOST_OF_ONE = 500, 20
 MOST_WAITING = 200_000  # events
+REST_S = 0.1  # between two looks at what has come
 _FREE_DAYS_S = 60.0
 
 
@@ -49,7 +50,9 @@ class Hub:
         most_courses: int = MOST_COURSES,
         registry: CollectorRegistry | None = None,
         struggles: Struggles | None = None,
+        rest_s: float = REST_S,
     ) -> None:
+        self._rest_s = rest_s
         registry = registry or CollectorRegistry()
         self.listeners = Gauge("headway_live_listeners", "Connections to the live stream.", registry=registry)
         self.gaps = Counted("headway_live_gaps", "Times a listener was too slow.", registry=registry)
@@ -116,6 +119,8 @@ class Hub:
             self._take(taken)
             for wake in list(self._woken.values()):
                 wake()
+            with self._changed:  # what comes in quick succession is cheaper together
+                self._changed.wait_for(lambda: self._closing, self._rest_s)
 
     def _take(self, taken: list[tuple[pa.Table, Appended]]) -> None:
         batch = pa.concat_tables([table for table, _ in taken])

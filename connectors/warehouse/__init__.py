@@ -88,6 +88,10 @@ class Warehouse(Protocol):
     def checkpoint(self) -> None:
         """Move what the log holds into the file. For idle moments: it stalls writers."""
 
+    def settle(self) -> None:
+        """Once a second, beside the writer: fit the engine's threads to a stream of events, or to rest."""
+        ...
+
     def watermark(self) -> Watermark: ...
 
     def offsets(self) -> Mapping[str, str]: ...

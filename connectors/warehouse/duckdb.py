@@ -176,7 +176,6 @@ class DuckDBWarehouse:
 
     def fold(self) -> int:
         self._rollup_statements()
-        self._pace.settle()
         with self._folding:
             with self._transaction(self._folder) as folder:
                 folded = self._fold(folder)
@@ -200,6 +199,10 @@ class DuckDBWarehouse:
             folded, newest = folded_and_newest(cursor)
         if newest != folded:
             self.fold()
+
+    def settle(self) -> None:
+        with duckdb_failures(self._place):
+            self._pace.settle()
 
     def rebuild(self) -> None:
         statements = self._rollup_statements()

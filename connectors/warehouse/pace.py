@@ -34,7 +34,7 @@ class Pace:
             self._events += events
 
     def settle(self) -> None:
-        """Beside the writer: the engine lets running questions come to an end first."""
+        """Once a second or so, beside the writer: the engine lets running questions come to an end first."""
         with self._lock:
             rate = self._events / max(monotonic() - self._since, _SHORTEST_S)
             self._events = 0

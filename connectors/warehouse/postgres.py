@@ -206,6 +206,9 @@ class PostgresWarehouse:
     def checkpoint(self) -> None:
         """The server does this by itself."""
 
+    def settle(self) -> None:
+        """The server has its own processes."""
+
     def watermark(self) -> Watermark:
         with self._transaction() as cursor:
             return mark_of(cursor.execute('SELECT number, "at" FROM watermark'))

@@ -442,7 +442,7 @@ async def test_after_a_restart_nothing_is_lost_and_nothing_told_twice(live: Live
 async def test_a_slow_listener_costs_no_memory_and_hears_of_the_gap(hill: Hill) -> None:
     """It does not read while far more passes than the ring and the network's buffers hold."""
     core = Core(hill.settings)
-    small = Hub(hill.door.warehouse, hill.clock, most_bytes=1 << 20)
+    small = Hub(hill.door.warehouse, hill.clock, most_bytes=1 << 20, rest_s=0)
     small.open()
     core.take(hill.door, small)
     async with serving(core) as address:
