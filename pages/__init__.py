@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pages.admin import AdminPage
+from pages.assessments import AssessmentsPage
 from pages.compare import ComparePage
+from pages.content import ContentPage
 from pages.interventions import InterventionsPage
 from pages.learner import LearnerPage
 from pages.parent import ParentPage
@@ -44,6 +46,22 @@ PAGES: tuple[Page, ...] = (
         InterventionsPage,
         "bell",
         ("class",),
+    ),
+    Page(
+        "/content",
+        "page.content",
+        "open-page:content",
+        ContentPage,
+        "book",
+        ("course", "class", "period"),
+    ),
+    Page(
+        "/assessments",
+        "page.assessments",
+        "open-page:assessments",
+        AssessmentsPage,
+        "check",
+        ("course", "class", "period"),
     ),
     Page("/compare", "page.compare", "open-page:compare", ComparePage, "chart", ("class", "period")),
     Page(

@@ -169,7 +169,7 @@ def _analysed(
     unheard = set(frame["item_id"]) - known.keys()
     for row in frame[frame["item_id"].isin(unheard)].drop_duplicates("item_id").to_dict("records"):
         name = str(row["item_id"])  # taken away since: what was answered was answered
-        about = {n: row[n] for n in ("assessment_id", "course_id", "skill_id")}
+        about = {n: _text(row[n]) for n in ("assessment_id", "course_id", "skill_id")}
         known[name] = {"item_id": name, "title": name, "position": None, "right_choice": None, **about}
     frame["course"] = [known[item]["course_id"] for item in frame["item_id"]]
     courses: dict[str, list[str]] = {}
@@ -183,6 +183,10 @@ def _analysed(
         fitted = _curves(of) if curves else {}
         for one in analysed:
             yield dict(known[one.item_id]), one, fitted.get(one.item_id)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None  # pandas has nan for nothing
 
 
 def _columns(frame: Any, names: list[str]) -> Answers:

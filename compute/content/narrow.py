@@ -74,6 +74,8 @@ def of_courses(rows: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
     for where in ask.where:
         if where.dimension in rows.columns:
             rows = rows.filter(_among(rows[where.dimension], where))
+    if tables.scope.rows == "taught":  # other courses' content is not this teacher's to judge
+        rows = rows.semi_join(tables["class"], "course_id")
     return _of_class_courses(rows, ask, tables)
 
 

@@ -95,32 +95,28 @@ def videos(ask: Ask, tables: Tables) -> Plan:
     placed = placed.filter(placed.video_id.notnull(), (placed.position_s >= 0) | placed.position_s.isnull())
     placed = placed.left_join(lengths, "video_id").drop("video_id_right")
     length = (placed.length_s > 0).ifelse(placed.length_s, ibis.null("float64"))
-    inside = placed.position_s <= length.fill_null(LONGEST_S)
-    beyond = (placed.position_s.notnull() & ~inside).ifelse(1, 0)
-    whole = placed.event_type == "video_complete"
-    rows = placed.mutate(
-        length=length, at=inside.ifelse(placed.position_s, length).fill_null(0.0), whole=whole, beyond=beyond
-    )
+    past = (placed.position_s > length.fill_null(LONGEST_S)).fill_null(False)
+    beyond = placed.filter(past).group_by("video_id").agg(beyond=ibis._.count())
+    rows = placed.filter(~past).mutate(length=length, whole=placed.event_type == "video_complete")
     people = rows.group_by("video_id", "learner_id").agg(
-        furthest=rows["at"].max(),
+        furthest=rows.position_s.max(),
         length=rows.length.max(),
         whole=rows.whole.any(),
-        beyond=rows.beyond.sum(),
         course_id=rows.course_id.max(),
         lesson_id=rows.lesson_id.max(),
     )
+    people = people.mutate(furthest=people.furthest.fill_null(0.0))
     done = people.whole | (people.furthest >= (people.length * COMPLETE).fill_null(float(LONGEST_S)))
     people = people.mutate(done=done.fill_null(False), second=people.furthest.floor().cast("int32"))
     stops = people.group_by("video_id", "second", "done").agg(
         learners=people.count(),
         watched_s=people.furthest.sum(),
-        beyond=people.beyond.sum(),
         course_id=people.course_id.max(),
         lesson_id=people.lesson_id.max(),
     )
     told = known.select("video_id", "title", "course_id", "lesson_id", "length_s")
     return Plan(
-        parts=(told, stops),
+        parts=(told, stops, beyond),
         columns=meanings_of(VIDEOS),
         source="events",
         join=functools.partial(_videos, limit=ask.limit),
@@ -132,11 +128,15 @@ def _videos(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
     for row in found[1].to_pylist():
         stops[row["video_id"]].append(row)
     known = {row["video_id"]: row for row in found[0].to_pylist()}
+    past = dict(zip(*(found[2][name].to_pylist() for name in ("video_id", "beyond")), strict=True))
     for video, of in stops.items():
         if video not in known:  # taken away since, or never announced: what was watched was watched
             about = {"title": video, "course_id": of[0]["course_id"], "lesson_id": of[0]["lesson_id"]}
             known[video] = {"video_id": video, "length_s": None, **about}
-    rows = [_video(about, stops.get(video, []), len(stops)) for video, about in known.items()]
+    rows = [
+        {**_video(about, stops.get(video, []), len(stops)), "beyond": past.get(video, 0)}
+        for video, about in known.items()
+    ]
     rows.sort(
         key=lambda row: (row["p"] is None, -(row["drop_share"] or 0), -row["audience"], row["video_id"])
     )
@@ -168,7 +168,6 @@ def _video(about: Row, stops: Sequence[Row], looks: int) -> dict[str, Any]:
         "drop_share": worst and worst.share,
         "drop_expected": worst and worst.expected,
         "p": worst and worst.p,
-        "beyond": sum(row["beyond"] for row in stops),
     }
 
 
