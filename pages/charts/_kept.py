@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
@@ -13,17 +14,23 @@ class Kept:
         self._most = most_bytes
         self._bytes = 0
         self._drawings: OrderedDict[Hashable, Drawing] = OrderedDict()
+        self._lock = threading.Lock()  # a large drawing is made beside the loop
 
     def get(self, key: Hashable, draw: Callable[[], Drawing]) -> Drawing:
-        found = self._drawings.get(key)
-        if found is not None:
-            self._drawings.move_to_end(key)
-            return found
-        drawing = self._drawings[key] = draw()
-        self._bytes += len(drawing.text)
-        while self._bytes > self._most and len(self._drawings) > 1:
-            _, oldest = self._drawings.popitem(last=False)
-            self._bytes -= len(oldest.text)
+        with self._lock:
+            found = self._drawings.get(key)
+            if found is not None:
+                self._drawings.move_to_end(key)
+                return found
+        drawing = draw()
+        with self._lock:
+            if (before := self._drawings.pop(key, None)) is not None:  # somebody was as quick
+                self._bytes -= len(before.text)
+            self._drawings[key] = drawing
+            self._bytes += len(drawing.text)
+            while self._bytes > self._most and len(self._drawings) > 1:
+                _, oldest = self._drawings.popitem(last=False)
+                self._bytes -= len(oldest.text)
         return drawing
 
 

@@ -40,7 +40,7 @@ def shape(build: Callable[[], tuple[figure, Mapping[str, tuple[Model, str]]]]) -
     places = {(model.id, attribute): name for name, (model, attribute) in openings.items()}
     _open(item, places)
     assert not places, f"never encoded: {sorted(places.values())}"
-    pieces = re.split(r'"@@([\w-]+)@@"', orjson.dumps(item).decode())
+    pieces = re.split(r'"@@([\w-]+)@@"', orjson.dumps(item, option=orjson.OPT_SERIALIZE_NUMPY).decode())
     return Shape(tuple(pieces))
 
 

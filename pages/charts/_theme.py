@@ -29,17 +29,19 @@ SAID = '<div style="color: var(--ink); font: 14px/20px system-ui, sans-serif; ma
 
 def plain(height: int, **more: Any) -> figure:
     """A figure with faint horizontal grid lines and nothing else: no frame, no logo, no toolbar."""
-    plot = figure(
-        height=height,
+    return dressed(figure(height=height, tools=[], **more))
+
+
+def dressed(plot: figure) -> figure:
+    """A figure made elsewhere, such as by HoloViews, in the same clothes."""
+    plot.update(
         sizing_mode="stretch_width",
         toolbar_location=None,
-        tools=[],
         min_border_left=4,
         min_border_right=8,
         outline_line_color=None,
         background_fill_color=None,
         border_fill_color=None,
-        **more,
     )
     for axis in plot.axis:
         axis.update(**_AXIS)
