@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+import pyarrow as pa
+
 from app.door import Door
 from app.ingest import open_writer
 from app.live.hub import Hub
@@ -21,9 +23,9 @@ from app.sources import Consumers, open_consumers
 from compute.rollups import DELTAS
 from config.quality import quality_rules
 from config.settings import Settings
-from connectors.intake.writer import Writer
+from connectors.intake.writer import Published, Writer
 from connectors.metadata import Metadata, metadata_of
-from connectors.warehouse import Warehouse, open_warehouse
+from connectors.warehouse import Appended, Warehouse, open_warehouse
 from models.errors import Unavailable
 
 log = logging.getLogger("headway.core")
@@ -99,7 +101,7 @@ class Core:
         """From here on questions are answered."""
         self._live = live or self._open_live(door)
         self._writer = open_writer(
-            door.warehouse, door.metadata, self.settings, self.metrics, self._live.publish
+            door.warehouse, door.metadata, self.settings, self.metrics, _told(door, self._live)
         )
         door.way_in = self._writer.put
         self._door = door
@@ -155,3 +157,13 @@ class Core:
             self._door.close()
             await asyncio.to_thread(self._door.warehouse.close)
             self._door.metadata.close()
+
+
+def _told(door: Door, live: Hub) -> Published:
+    """Who hears of each commit, on the writer's thread."""
+
+    def told(events: pa.Table, appended: Appended) -> None:
+        door.touched.add(events, appended.watermark)
+        live.publish(events, appended)
+
+    return told

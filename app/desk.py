@@ -70,7 +70,7 @@ class LocalDesk:
         ask = canonical(ask, scope)
         answer = await self.door.answer(question, ask, scope)
         told = disclosure(question, ask, scope, answer)
-        await self.door.light(self.door.note, caller.viewer, f"read {question.name}", told, ask.purpose)
+        await self.door.noted(caller.viewer, f"read {question.name}", told, ask.purpose)
         return answer
 
     async def names(self, learners: Sequence[int]) -> Mapping[int, str]:

@@ -16,8 +16,10 @@ import msgspec
 import pyarrow as pa
 
 from app.metrics import Metrics
+from app.notes import Notes
 from app.shelf import Flights, Shelf
 from app.telling import Telling
+from app.touched import Touched
 from compute.disclosure import cells, protect
 from compute.leaderboard import classmates
 from compute.plan import Plan, is_help
@@ -62,12 +64,15 @@ class Door:
         # A look-up of a session must never wait behind a heavy question.
         self._heavy = ThreadPoolExecutor(THREADS, thread_name_prefix="ask")
         self._light = ThreadPoolExecutor(THREADS, thread_name_prefix="look")
+        self.notes = Notes(metadata.audit)
+        self.touched = Touched()
         self._waiting = 0
         self._newest = warehouse.watermark()
 
     def close(self) -> None:
         self._heavy.shutdown(cancel_futures=True)
         self._light.shutdown(cancel_futures=True)
+        self.notes.close()
 
     async def light(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._light, work, *args)
@@ -190,12 +195,11 @@ class Door:
 
     def note(self, viewer: Viewer, what: str, whose: Sequence[int], why: str) -> None:
         """One audit row a learner; on disk when it returns."""
-        self.metadata.audit.write_many(
-            [
-                AuditEntry(viewer.person_id, what, str(learner), why, viewer.organisation_id)
-                for learner in whose
-            ]
-        )
+        self.metadata.audit.write_many(_entries(viewer, what, whose, why))
+
+    async def noted(self, viewer: Viewer, what: str, whose: Sequence[int], why: str) -> None:
+        """The same from the loop, together with whoever waits for it too."""
+        await self.notes.write(_entries(viewer, what, whose, why))
 
     # Change
 
@@ -211,3 +215,9 @@ class Door:
 def _key(ask: Ask, scope: Scope, mark: Watermark) -> str:
     said = msgspec.json.encode((ask, scope, mark.number))
     return hashlib.blake2b(said, digest_size=16).hexdigest()
+
+
+def _entries(viewer: Viewer, what: str, whose: Sequence[int], why: str) -> list[AuditEntry]:
+    return [
+        AuditEntry(viewer.person_id, what, str(learner), why, viewer.organisation_id) for learner in whose
+    ]

@@ -148,6 +148,12 @@ def school_settings(caller: Caller) -> Row:
     return {name: found.get(name, False) for name in SCHOOL_SETTINGS}
 
 
+def moved(caller: Caller, since: int) -> bool:
+    """Has anything that the asker may see changed since this watermark? Saves asking for it."""
+    now = caller.door.warehouse.watermark().number
+    return caller.door.touched.since(since, now, caller.scope)
+
+
 LOOKS: dict[str, Look] = {
     "me": Look("Oneself: name, role, school, children.", me),
     "catalogue": Look("Measures and dimensions that the asker may use.", catalogue, "ask-measures"),
@@ -156,5 +162,6 @@ LOOKS: dict[str, Look] = {
     "school_settings": Look("What the school decided for all.", school_settings, "manage-settings"),
     "interventions": Look("What was done for the asker's learners.", interventions, "intervene"),
     "colleagues": Look("Who else teaches the asker's classes.", colleagues, "intervene"),
+    "moved": Look("Whether anything the asker may see has changed since a watermark.", moved),
     "settings": Look("What the asker saved for themselves.", settings, "own-preferences"),
 }

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from models.ask import Watermark
 from models.desk import Desk
+from models.errors import HeadwayError
 
 PATIENCE_S = 60.0  # how old a card that is not live may get
 TICK_S = 0.25  # moves that come closer together are one refresh
@@ -27,7 +28,7 @@ class Pulse:
         self._desk = desk
         self._refresh = refresh
         self._seen = -1
-        self._whole_at = 0.0
+        self._whole_at = self._asked_at = 0.0
         self._stop: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -64,14 +65,25 @@ class Pulse:
                 if not whole_due:
                     return
                 await self._news_within(self._until_whole())
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(self._asked_at + TICK_S - time.monotonic())
+            self._asked_at = time.monotonic()
             self._news.clear()
-            self._seen = self._desk.watermark().number
+            since, self._seen = self._seen, self._desk.watermark().number
             whole = self._until_whole() <= 0
             if whole:
                 self._whole_at = time.monotonic()
-            await self._refresh(whole)
+            if whole or await self._concerns(since):
+                await self._refresh(whole)
             whole_due = not whole
+
+    async def _concerns(self, since: int) -> bool:
+        """One small question saves a page of them when others learned, not those whom this page shows."""
+        if since == self._seen:
+            return False
+        try:
+            return bool(await self._desk.look("moved", since=since))
+        except HeadwayError:
+            return True  # the cards say what is wrong
 
     async def _news_within(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -268,7 +268,7 @@ class Listener:
         fresh = sorted({*learners} - self._noted)
         if fresh and reach.scope.rows != "own":
             purpose = self._asked.purpose if self._asked else "teaching"
-            await self._door.light(self._door.note, viewer, "read live", tuple(fresh), purpose)
+            await self._door.noted(viewer, "read live", tuple(fresh), purpose)
         self._noted.update(fresh)
 
 

@@ -21,6 +21,8 @@ class Moving:
     def __init__(self) -> None:
         self.number = 0
         self.told: list[Callable[[Watermark], None]] = []
+        self.concerned = True
+        self.looked: list[int] = []
 
     def watermark(self) -> Watermark:
         return Watermark(self.number, datetime.now(UTC))
@@ -28,6 +30,11 @@ class Moving:
     def on_change(self, told: Callable[[Watermark], None]) -> Callable[[], None]:
         self.told.append(told)
         return lambda: self.told.remove(told)
+
+    async def look(self, what: str, since: int) -> bool:
+        assert what == "moved"
+        self.looked.append(since)
+        return self.concerned
 
     def move(self) -> None:
         self.number += 1
@@ -68,6 +75,19 @@ async def test_moves_close_together_are_one_round() -> None:
         desk.move()
     await asyncio.sleep(0.1)
     assert rounds == [False]
+    pulse.stop()
+
+
+async def test_a_page_whose_learners_did_nothing_is_not_asked_again() -> None:
+    desk = Moving()
+    pulse, rounds = await followed(desk)
+    desk.concerned = False
+    desk.move()
+    await asyncio.sleep(0.1)
+    desk.concerned = True
+    desk.move()
+    await asyncio.sleep(0.1)
+    assert (rounds, desk.looked) == ([False], [0, 1])
     pulse.stop()
 
 
