@@ -30,6 +30,7 @@ class Guest:
     secret: str
     login: str
     student_id: str | None
+    organisation_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ def _signed_in(settings: Settings) -> tuple[dict[str, list[Guest]], str]:
     with metadata_of(settings) as metadata:
         for person in _people(metadata):
             secret = metadata.sessions.open(person.id)
-            guests.setdefault(person.roles[0], []).append(Guest(secret, person.login, person.student_id))
+            guests.setdefault(person.roles[0], []).append(
+                Guest(secret, person.login, person.student_id, person.organisation_id)
+            )
         return guests, metadata.tokens.create(SENDER, ["send-events"], days=1)
 
 
