@@ -6,6 +6,7 @@ decides about the very next one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -76,12 +77,16 @@ class KnownIds:
             self._prints.add(fresh[~self._prints.known(fresh)])
 
 
-def admit(school: School, checked: Checked, ids: KnownIds) -> Admitted:
+def admit(
+    school: School, checked: Checked, ids: KnownIds, before: Callable[[int], None] = lambda place: None
+) -> Admitted:
+    """`before` is called when a consent event at this place is about to change what is lawful: whatever else
+    arrived earlier is to be judged now."""
     known = ids.known(checked.table, checked.prints)
     consents = np.asarray(pc.is_in(checked.table["event_type"], _CONSENT_TYPES))
     admitted = Admitted(~known)
     if consents.any():
-        _through_changes(school, checked, consents, known, ids, admitted)
+        _through_changes(school, checked, consents, known, ids, admitted, before)
     else:
         _refuse_unlawful(school.lawful, checked, slice(None), np.arange(len(known)), known, admitted)
     if admitted.refused and not ids.are_sure:
@@ -116,7 +121,13 @@ def _refuse_unlawful(
 
 
 def _through_changes(
-    school: School, checked: Checked, consents: Mask, known: Mask, ids: KnownIds, into: Admitted
+    school: School,
+    checked: Checked,
+    consents: Mask,
+    known: Mask,
+    ids: KnownIds,
+    into: Admitted,
+    before: Callable[[int], None],
 ) -> None:
     """Consent events split the group: what arrived before one does not know of it."""
     rows = np.argsort(checked.places, kind="stable")
@@ -134,6 +145,7 @@ def _through_changes(
             row = int(rows[place])
             print_ = int(checked.prints[row])
             if not known[row] and print_ not in seen:
+                before(int(checked.places[row]))
                 _change(school, checked, row, into)
                 seen.add(print_)
 

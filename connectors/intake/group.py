@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from connectors.intake.admission import KnownIds, admit
 from connectors.intake.counters import Counters
 from connectors.intake.envelope import Replayed
 from connectors.intake.eventids import Words
-from connectors.intake.gatekeeper import SCHEMA, Checked, Event, Gatekeeper
+from connectors.intake.gatekeeper import SCHEMA, Event, Gatekeeper
 from connectors.intake.letters import Letter, refused_letter
 from connectors.intake.postbox import Postbox
 from connectors.intake.quality import Judge, Refused, Tally
@@ -114,11 +115,12 @@ class Group:
     def _check_part(self, part: Part) -> tuple[pa.Table, Words]:
         checked = self._keeper.check(part.school, part.events, part.received(), part.source)
         part.refuse(checked.wrong)
-        admitted = admit(part.school, checked, self._ids)
+        unknown = sorted(checked.unknown, reverse=True)
+        admitted = admit(part.school, checked, self._ids, partial(self._set_aside, part, unknown))
         part.consents = admitted.consents
         part.status[checked.places[~admitted.fresh]] = DUPLICATE
         part.refuse({int(checked.places[row]): why for row, why in admitted.refused.items()})
-        self._set_aside(part, checked)
+        self._set_aside(part, unknown)
         part.stored = checked.places[admitted.fresh]
         if admitted.fresh.all():
             return checked.table, checked.prints
@@ -127,8 +129,10 @@ class Group:
         part.repeated = checked.table.filter(pa.array(known))
         return checked.table.filter(pa.array(admitted.fresh)), checked.prints[admitted.fresh]
 
-    def _set_aside(self, part: Part, checked: Checked) -> None:
-        for place in checked.unknown:
+    def _set_aside(self, part: Part, unknown: list[int], until: int | None = None) -> None:
+        """Events of unknown types that arrived before the place `until`, the last of the list first."""
+        while unknown and (until is None or unknown[-1] < until):
+            place = unknown.pop()
             why = self._quarantine.refusal(part.school, part.events[place])
             if why is not None:
                 part.refuse({place: why})

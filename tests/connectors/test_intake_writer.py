@@ -151,6 +151,19 @@ def test_a_withdrawal_for_marketing_leaves_analytics_alone(door: Door) -> None:
     assert [c.purpose for c in door.schools.recorded] == ["marketing"]
 
 
+def test_an_unknown_type_is_judged_in_its_order_among_consents(door: Door) -> None:
+    consent = {"payload": {"purpose": "analytics"}}
+    outcome = door.send(
+        sent("hologram_viewed", NOON + 2 * MINUTE),
+        sent("consent_withdrawn", NOON + MINUTE, **consent),
+        sent("hologram_viewed", NOON + 2 * MINUTE),
+        sent("consent_granted", NOON + 3 * MINUTE, **consent),
+        sent("hologram_viewed", NOON + 4 * MINUTE),
+    )
+    assert (outcome.accepted, outcome.quarantined) == (2, 2)
+    assert [(r.index, r.code) for r in outcome.rejected] == [(2, "no-lawful-basis")]
+
+
 def test_a_repeated_consent_event_changes_nothing(door: Door) -> None:
     withdrawn = sent("consent_withdrawn", NOON, payload={"purpose": "analytics"})
     granted = sent("consent_granted", NOON + MINUTE, payload={"purpose": "analytics"})
