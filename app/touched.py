@@ -42,6 +42,8 @@ class Touched:
 
     def since(self, number: int, now: int, scope: Scope) -> bool:
         """May anything that the scope sees have changed after the watermark `number`, up to `now`?"""
+        if now - number > MOST_COMMITS:
+            return True
         with self._lock:
             newer = [commit for commit in self._commits if number < commit.number <= now]
         if {commit.number for commit in newer} != set(range(number + 1, now + 1)):
