@@ -112,12 +112,21 @@ async function draw(name, place, text) {
     const views = await window.Bokeh.embed.embed_item({...item, target_id: null}, place)
     state.views = [...views]
     for (const view of state.views) listen(name, view.model.document)
+    unstop(place)
   } catch (error) {
     place.dataset.failed = ""
     throw error
   } finally {
     drawing -= 1
     complete()
+  }
+}
+/* A drawing is an image with a text beside it and a table behind it: a stop of the keyboard that does
+   nothing would stand in the way. */
+function unstop(root) {
+  for (const one of root.querySelectorAll("*")) {
+    if (one.tabIndex === 0 && one.matches(".bk-events")) one.tabIndex = -1
+    if (one.shadowRoot) unstop(one.shadowRoot)
   }
 }
 /* Once everything asked for stands on the page: the tour and the benches wait for this mark. */

@@ -26,7 +26,7 @@ def _(desk):
 
 @app.cell
 def _(charts, desk, pn, timedelta):
-    span = pn.widgets.IntSlider(name="Weeks", start=2, end=12, value=6)
+    span = pn.widgets.IntSlider(label="Weeks", start=2, end=12, value=6)
 
     def drawn(weeks):
         asked = desk.ask(f"active_learners by day since {desk.today - timedelta(weeks=weeks)}")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import TimeoutError
+from playwright.async_api import TimeoutError, expect
 
 from app.commands.notebook import NOTEBOOKS, ROOT
 from app.token_desk import TokenDesk
@@ -153,7 +153,7 @@ async def _move(walks: Walker, address: str) -> None:
         await page.wait_for_selector("#jp-main-statusbar :text('| Idle')", timeout=60_000)
         await page.click("text=Run >> nth=0")
         await page.click("text=Run All Cells")
-        title = page.locator(".notebook h2")
+        title = page.locator(".notebook section h2")
         try:
             await title.wait_for(timeout=90_000)
         except TimeoutError as late:
@@ -166,13 +166,7 @@ async def _move(walks: Walker, address: str) -> None:
         await handle.focus()
         await page.keyboard.press("ArrowRight")
         await page.keyboard.press("ArrowRight")
-        await page.wait_for_function(
-            "first => { const find = (r) => r.querySelector('.notebook h2') || [...r.querySelectorAll('*')]"
-            ".filter(e => e.shadowRoot).map(e => find(e.shadowRoot)).find(Boolean);"
-            " const h = find(document); return h && h.textContent !== first }",
-            arg=first,
-            timeout=30_000,
-        )
+        await expect(title).not_to_have_text(first, timeout=30_000)
         await page.locator(".notebook .drawing canvas").first.wait_for()
         assert await page.locator(".notebook .drawing").get_attribute("aria-label") != label
     assert foreign == []
