@@ -14,7 +14,7 @@ from app.gate import Gate
 from app.headers import Secured
 from app.live import route as live
 from app.problems import on_headway_error, on_http_error, on_wrong_fields
-from app.rest import catalogue, deadletters, health, imports, query
+from app.rest import catalogue, dashboards, deadletters, health, imports, query
 from models.errors import HeadwayError
 
 VERSION = "0.1.0"
@@ -22,6 +22,7 @@ ROUTERS = (
     health.router,
     catalogue.router,
     query.router,
+    dashboards.router,
     ingest.router,
     imports.router,
     deadletters.router,

@@ -63,6 +63,8 @@ class Day:
     scores: int = 0
     high_scores: int = 0
     achievements: int = 0
+    milestones: int = 0
+    levels: int = 0
     learning_s: float = 0.0
     score_sum: float = 0.0
 
@@ -124,6 +126,8 @@ class Standing:
     mean_score_week: float | None
     active_days_week: int
     achievements_week: int
+    milestones_week: int
+    levels_week: int
     streak: int
     momentum: Momentum
     recent_scores: tuple[float, ...]  # newest first
@@ -182,6 +186,8 @@ def _added(one: Day, other: Day) -> Day:
         one.scores + other.scores,
         one.high_scores + other.high_scores,
         one.achievements + other.achievements,
+        one.milestones + other.milestones,
+        one.levels + other.levels,
         one.learning_s + other.learning_s,
         one.score_sum + other.score_sum,
     )
@@ -213,6 +219,8 @@ def standing(of: Facts, today: date, free: Collection[date]) -> Standing:
         mean_score_week=sum(day.score_sum for day in week) / scores if scores else None,
         active_days_week=sum((today - day).days < WEEK_DAYS for day in active),
         achievements_week=sum(day.achievements for day in week),
+        milestones_week=sum(day.milestones for day in week),
+        levels_week=sum(day.levels for day in week),
         streak=streak(active, free, today).current,
         momentum=_momentum(last, today, today_.lessons),
         recent_scores=recent,
@@ -265,6 +273,8 @@ def changes(batch: pa.Table) -> pa.Table:
         "scores": scored,
         "high_scores": pc.fill_null(pc.greater_equal(score, HIGH_SCORE), False),
         "achievements": pc.equal(kind, "achievement_unlocked"),
+        "milestones": pc.equal(kind, "milestone_reached"),
+        "levels": pc.equal(kind, "level_complete"),
         "learning_s": pc.if_else(_among(kind, LEARNING), _on_grid(batch["duration_s"]), 0.0),
         "score_sum": _on_grid(score),
         "closed": pc.equal(kind, "session_end"),

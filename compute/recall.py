@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
 
 import ibis
 import ibis.expr.types as ir
@@ -18,7 +19,7 @@ from compute.scoping import Tables
 from models.tables import EVENTS, LEARNER_COURSE_DAY, SCHOOL_DAY, SESSIONS
 
 _KEY = ("organisation_id", "learner_id", "course_id")
-_SCORES_KEPT = timedelta(days=now.SCORE_DAYS)
+Day: TypeAlias = date | ir.DateValue  # a day, or the hole for one
 
 
 # ---- shared with the question learner_now ----------------------------------------------------------------
@@ -35,16 +36,18 @@ def day_counts(events: ir.Table, keys: Sequence[str]) -> ir.Table:
         scores=rows.scores.sum(),
         high_scores=high.ifelse(1, 0).sum(),
         achievements=rows.achievements.sum(),
+        milestones=(rows.event_type == "milestone_reached").ifelse(1, 0).sum(),
+        levels=(rows.event_type == "level_complete").ifelse(1, 0).sum(),
         learning_s=rows.learning_s.sum(),
         score_sum=rows.score_sum.sum(),
     )
 
 
-def newest_scores(events: ir.Table, on: date, keys: Sequence[str]) -> ir.Table:
+def newest_scores(events: ir.Table, on: Day, keys: Sequence[str]) -> ir.Table:
     """The fields of compute.now.Score by `keys`, as many as are kept, of the two weeks before `on`."""
-    since = datetime(on.year, on.month, on.day, tzinfo=UTC) - _SCORES_KEPT
     # Local days differ from UTC ones by one at most, so the day may narrow what the time decides.
-    events = lately(events, on, now.SCORE_DAYS + 1).filter(events.occurred_at >= ibis.literal(since))
+    events = lately(events, on, now.SCORE_DAYS + 1)
+    events = events.filter(events.occurred_at >= midnight(on, now.SCORE_DAYS))
     events = events.filter(events.event_type.isin(SCORING), events.score.notnull())
     found = events.select(
         *keys,
@@ -58,8 +61,21 @@ def newest_scores(events: ir.Table, on: date, keys: Sequence[str]) -> ir.Table:
     return placed.filter(placed.place < now.SCORES).drop("place")
 
 
-def lately(rows: ir.Table, on: date, days: int) -> ir.Table:
-    return rows.filter(rows.day >= ibis.literal(on - timedelta(days=days)))
+def lately(rows: ir.Table, on: Day, days: int) -> ir.Table:
+    return rows.filter(rows.day >= _back(on, days))
+
+
+def midnight(on: Day, days: int) -> ir.Value:
+    """When the day so many days before `on` began, in UTC."""
+    if isinstance(on, date):
+        return ibis.literal(datetime(on.year, on.month, on.day, tzinfo=UTC) - timedelta(days=days))
+    return _back(on, days).cast("timestamp('UTC')")
+
+
+def _back(on: Day, days: int) -> ir.Value:
+    if isinstance(on, date):
+        return ibis.literal(on - timedelta(days=days))
+    return (on - ibis.interval(days=days)).cast("date")
 
 
 # ---- at a start ------------------------------------------------------------------------------------------

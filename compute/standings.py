@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import date
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from compute import checks, now, planner
 from compute.dimensions import dimension
+from compute.forms import Form, shared
 from compute.now import Active, Day, Facts, Score, Standing, Visit
 from compute.plan import Plan
-from compute.recall import day_counts, lately, newest_scores
+from compute.recall import day_counts, lately, midnight, newest_scores
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
 from models.errors import BadQuestion
@@ -42,6 +42,8 @@ _COLUMNS: Mapping[str, tuple[pa.DataType, str, str]] = {
     "mean_score_week": (pa.float64(), "%", "Mean score of the last seven days."),
     "active_days_week": (pa.int64(), "days", "Days of the last seven with anything done."),
     "achievements_week": (pa.int64(), "", "Achievements of the last seven days."),
+    "milestones_week": (pa.int64(), "", "Milestones reached in the last seven days."),
+    "levels_week": (pa.int64(), "", "Levels completed in the last seven days."),
     "streak": (pa.int64(), "days", "Active school days in a row; free days neither break nor count."),
     "momentum": (
         pa.string(),
@@ -71,62 +73,61 @@ def learner_now(ask: Ask, tables: Tables) -> Plan:
     if wrong or ask.by or ask.measures or ask.since or ask.until:
         named = ", ".join(dict.fromkeys(wrong)) or "measures, dimensions and days"
         raise BadQuestion(f"'learner_now' takes no {named}; narrow it by {', '.join(_NARROWED_BY)}.")
-    roster = planner.of_learners(tables["learner"], ask, tables).select("learner_id")
-    roster = roster.order_by("learner_id").limit(ask.limit) if ask.limit else roster.order_by("learner_id")
-    on = tables.scope.on
+    asked = replace(ask, purpose="")
+    builds = (_roster, _active, _days, _scores, _visits, _free)
     return Plan(
-        parts=(
-            roster,
-            _active(roster, tables, on),
-            _days(roster, tables, on),
-            _scores(roster, tables, on),
-            _visits(roster, tables, on),
-            _free(tables, on),
-        ),
+        parts=tuple(shared(build, asked, tables) for build in builds),
         columns=(
             ColumnMeaning("learner_id", "dimension", "", dimension("learner_id").meaning),
             *(ColumnMeaning(name, "detail", unit, meaning) for name, (_, unit, meaning) in _COLUMNS.items()),
         ),
         source="events, learner_day, sessions",
-        join=functools.partial(_join, on=on),
+        join=functools.partial(_join, on=tables.scope.on),
     )
 
 
 def row_of(learner_id: int, standing: Standing) -> dict[str, object]:
-    return {"learner_id": learner_id, **asdict(standing)}
+    return {"learner_id": learner_id, **{name: getattr(standing, name) for name in _COLUMNS}}
 
 
-def _active(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
+def _roster(tables: Tables, form: Form) -> ir.Table:
+    roster = planner.of_learners(tables["learner"], form, tables).select("learner_id")
+    return roster.order_by("learner_id").limit(form.limit) if form.limit else roster.order_by("learner_id")
+
+
+def _active(tables: Tables, form: Form) -> ir.Table:
     """Days with any event, from the cheapest table that the scope can be narrowed in."""
     name = LEARNER_DAY.name if tables.offers(LEARNER_DAY.name) else LEARNER_COURSE_DAY.name
-    rows = _since(tables[name], on, now.HISTORY_DAYS)
-    return rows.filter(rows.events > 0).semi_join(roster, "learner_id").select("learner_id", "day").distinct()
+    rows = _since(tables[name], tables, now.HISTORY_DAYS)
+    rows = rows.filter(rows.events > 0).semi_join(_roster(tables, form), "learner_id")
+    return rows.select("learner_id", "day").distinct()
 
 
-def _days(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
-    events = _since(tables["events"], on, now.WEEK_DAYS).semi_join(roster, "learner_id")
-    return day_counts(events, ("learner_id", "day"))
+def _days(tables: Tables, form: Form) -> ir.Table:
+    events = _since(tables["events"], tables, now.WEEK_DAYS)
+    return day_counts(events.semi_join(_roster(tables, form), "learner_id"), ("learner_id", "day"))
 
 
-def _scores(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
-    return newest_scores(tables["events"].semi_join(roster, "learner_id"), on, ("learner_id",))
+def _scores(tables: Tables, form: Form) -> ir.Table:
+    events = tables["events"].semi_join(_roster(tables, form), "learner_id")
+    return newest_scores(events, tables.today, ("learner_id",))
 
 
-def _visits(roster: ir.Table, tables: Tables, on: date) -> ir.Table:
-    since = datetime(on.year, on.month, on.day, tzinfo=UTC) - timedelta(days=now.VISIT_DAYS)
+def _visits(tables: Tables, form: Form) -> ir.Table:
     visits = tables["sessions"]
-    visits = visits.filter(visits.ended_at >= ibis.literal(since)).semi_join(roster, "learner_id")
+    visits = visits.filter(visits.ended_at >= midnight(tables.today, now.VISIT_DAYS))
+    visits = visits.semi_join(_roster(tables, form), "learner_id")
     return visits.select("learner_id", "session_id", "started_at", "ended_at", closed=visits.ended)
 
 
-def _free(tables: Tables, on: date) -> ir.Table:
-    days = _since(tables["school_day"], on, now.HISTORY_DAYS)
+def _free(tables: Tables, _: Form) -> ir.Table:
+    days = _since(tables["school_day"], tables, now.HISTORY_DAYS)
     return days.filter(days.kind != "term").select("day")
 
 
-def _since(rows: ir.Table, on: date, days: int) -> ir.Table:
-    """The last `days` days up to `on`."""
-    return lately(rows, on, days - 1).filter(lambda t: t.day <= ibis.literal(on))
+def _since(rows: ir.Table, tables: Tables, days: int) -> ir.Table:
+    """The last `days` days up to today."""
+    return lately(rows, tables.today, days - 1).filter(lambda t: t.day <= tables.today)
 
 
 def _join(found: tuple[pa.Table, ...], on: date) -> pa.Table:

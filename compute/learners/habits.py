@@ -135,15 +135,17 @@ def time_of_day(visits: Sequence[Visit]) -> Observed:
 
 
 def weekday(days: Sequence[DayFacts], calendar: Calendar) -> Observed:
-    """The share of days with learning that were weekends or holidays. Evidence: those, their minutes."""
+    """The share of days with learning that were weekends or holidays, where it is mostly then; else the
+    share that were school days. Evidence: the weekends and holidays, their minutes."""
     days = [d for d in days if d.learning_s > 0]
     if len(days) < FEWEST_STUDY_DAYS:
         return Observed("weekday", "unknown", None, "share", len(days), FEWEST_STUDY_DAYS)
     free = [d for d in days if not calendar.is_school(d.day)]
     share = len(free) / len(days)
     verdict = "weekends" if share >= WEEKENDS else "school_days" if share <= SCHOOL_DAYS else "varied"
+    told = share if verdict == "weekends" else 1 - share
     shown = [Evidence(d.day, calendar.free[d.day], d.learning_s / 60) for d in free]
-    return Observed("weekday", verdict, share, "share", len(days), FEWEST_STUDY_DAYS, _newest(shown))
+    return Observed("weekday", verdict, told, "share", len(days), FEWEST_STUDY_DAYS, _newest(shown))
 
 
 def rewatching(watched: Sequence[Watch]) -> Observed:

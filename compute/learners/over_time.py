@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date
 from statistics import median
 from typing import get_args
@@ -30,6 +29,7 @@ AHEAD = 4  # periods looked ahead
 COVERAGE = 0.8
 FEWEST_ANSWERS = 3  # a share of fewer is no share
 _KEYS = ("learner_id",)
+_OF_PERIOD = tuple(Period.__dataclass_fields__)  # asdict copies each value: too dear for thousands
 
 PERIODS = Shape(
     _KEYS,
@@ -147,7 +147,11 @@ def _periods(found: tuple[pa.Table, ...], frame: Frame, since: date, today: date
         key = (row["learner_id"], first_day(frame, row["day"]))
         counted[key] = counted.get(key, 0) + row["visits"]
     return PERIODS.table(
-        {"learner_id": learner, **asdict(each), "sessions": counted.get((learner, each.period), 0)}
+        {
+            "learner_id": learner,
+            **{name: getattr(each, name) for name in _OF_PERIOD},
+            "sessions": counted.get((learner, each.period), 0),
+        }
         for learner, mine, _ in _all(found, frame, since, today)
         for each in mine
     )

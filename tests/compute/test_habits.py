@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from compute.learners.habits import (
     Help,
+    Observed,
     Scored,
     Visit,
     Watch,
@@ -20,6 +22,11 @@ from compute.learners.habits import (
     weekday,
 )
 from compute.learners.history import Calendar, DayFacts, consistency, engagement, periods
+
+
+def told(of: Observed) -> tuple[Any, ...]:
+    return of.verdict, of.value, of.have
+
 
 MONDAY = date(2026, 1, 5)  # the first of two weeks as they are counted
 WEEKENDS = {
@@ -60,7 +67,7 @@ def test_visits_by_length_and_by_the_part_of_the_day() -> None:
     visits = [Visit(MONDAY + timedelta(days=n), 20 if n else 6, 5.0 + n) for n in range(9)]
     long, when = session_length(visits), time_of_day(visits)
     assert (long.verdict, long.value) == ("short", 9.0)
-    assert (when.verdict, when.value) == ("evening", pytest.approx(8 / 9))
+    assert told(when) == ("evening", pytest.approx(8 / 9), 9)
     assert [e.on for e in when.evidence] == [MONDAY + timedelta(days=n) for n in range(8, 0, -1)]
     assert session_length(visits[:7]).verdict == time_of_day(visits[:7]).verdict == "unknown"
     mixed = [Visit(MONDAY, hour, 60.0) for hour in (6, 7, 13, 14, 19, 20, 23, 2)]
@@ -78,7 +85,7 @@ def test_weekends_and_school_days() -> None:
     calendar = Calendar(WEEKENDS)
     assert weekday(study(*every((5, 6), 7, 5)), calendar).verdict == "weekends"
     found = weekday(study(*every((0, 2, 4, 5), 7, 3)), calendar)
-    assert (found.verdict, found.value) == ("varied", pytest.approx(0.25))
+    assert told(found) == ("varied", pytest.approx(0.75), 12)
     assert {e.what for e in found.evidence} == {"weekend"} and len(found.evidence) == 3
     assert weekday(study(*range(5), *range(7, 12)), calendar).verdict == "school_days"
 
@@ -93,7 +100,7 @@ def test_watched_again_is_a_jump_back_or_another_day() -> None:
         Watch(MONDAY + timedelta(days=2), "v5", 0.0, None),
     ]
     found = rewatching([*begun, *again])
-    assert (found.verdict, found.value, found.have) == ("sometimes", pytest.approx(2 / 8), 8)
+    assert told(found) == ("sometimes", pytest.approx(2 / 8), 8)
     assert {(e.what, e.value) for e in found.evidence} == {("v1", 30.0), ("v5", 0.0)}
     assert rewatching(begun[:7]).verdict == "unknown"
 
@@ -109,7 +116,7 @@ def test_help_within_two_days_of_a_low_score() -> None:
         Help(at + timedelta(days=21, minutes=1), "live_join"),
     ]
     found = help_seeking([good, *low], asked)
-    assert (found.verdict, found.value, found.have) == ("often", pytest.approx(2 / 5), 5)
+    assert told(found) == ("often", pytest.approx(2 / 5), 5)
     assert [e.what for e in found.evidence] == ["", "live_join", "", "", "post_create"]
     assert help_seeking([good, *low[:3]], asked).verdict == "unknown"
 

@@ -119,7 +119,7 @@ def step(frame: str, day: date) -> date:
 def close(got: Any, wanted: Any) -> bool:
     if got is None or wanted is None or not isinstance(wanted, float):
         return bool(got == wanted)
-    return abs(got - wanted) < 1e-6 * max(1.0, abs(wanted))
+    return bool(abs(got - wanted) < 1e-6 * max(1.0, abs(wanted)))
 
 
 def check(got: Row, wanted: Row) -> None:

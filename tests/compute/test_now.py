@@ -30,6 +30,8 @@ TYPES = (
     "quiz_submit",
     "session_end",
     "achievement_unlocked",
+    "milestone_reached",
+    "level_complete",
 )
 IDLE = timedelta(minutes=30)
 
@@ -83,6 +85,8 @@ def in_plain_python(rows: Rows, today: date, free: Sequence[date]) -> Standing:
         mean_score_week=sum(scores) / len(scores) if scores else None,
         active_days_week=len({r["day"] for r in week}),
         achievements_week=sum(r["event_type"] == "achievement_unlocked" for r in week),
+        milestones_week=sum(r["event_type"] == "milestone_reached" for r in week),
+        levels_week=sum(r["event_type"] == "level_complete" for r in week),
         streak=_streak(set(days), today, set(free)),
         momentum="high"
         if ago == 0 and lessons

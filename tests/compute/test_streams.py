@@ -19,13 +19,14 @@ DAY = 288
 LABELLED = Path(__file__).parents[3] / "shared" / "data" / "anomalies"
 
 
-def daily(days: int, seed: int = 1) -> np.ndarray:
+def daily(days: int, seed: int = 1) -> streams.Values:
     """Busy by day, quiet at night, with noise."""
     at = np.arange(days * DAY)
-    return 50 + 30 * np.sin(2 * np.pi * at / DAY) + np.random.default_rng(seed).normal(0, 2, len(at))
+    noise = np.random.default_rng(seed).normal(0, 2, len(at))
+    return np.asarray(50 + 30 * np.sin(2 * np.pi * at / DAY) + noise, np.float64)
 
 
-def told(values: np.ndarray) -> list[Alarm]:
+def told(values: streams.Values) -> list[Alarm]:
     return alarms([n * STEP_S for n in range(len(values))], list(values))
 
 
@@ -58,7 +59,7 @@ def test_poor_streams_raise_nothing(values: list[float]) -> None:
     assert alarms([n * STEP_S for n in range(len(values))], values) == []
 
 
-def files(folder: Path, series: dict[str, np.ndarray], windows: dict[str, list[list[str]]]) -> Path:
+def files(folder: Path, series: dict[str, streams.Values], windows: dict[str, list[list[str]]]) -> Path:
     for name, values in series.items():
         times = (datetime(2026, 1, 1) + timedelta(minutes=5 * n) for n in range(len(values)))
         lines = [f"{at},{v}" for at, v in zip(times, values, strict=True)]
