@@ -127,7 +127,12 @@ def _poured(
     lows = [v for _, v in last] + [max(0.0, one.low) for one in ahead]
     highs = [v for _, v in last] + [one.high for one in ahead]
     return {
-        "line": Columns({"x": [at(row[x]) for row in rows], "y": values}),
+        "line": Columns(
+            {
+                "x": [at(row[x]) for row in rows],
+                "y": [None if r[x] == running else v for r, v in zip(rows, values, strict=True)],
+            }
+        ),
         "points": Columns(
             {
                 "x": [at(row[x]) for row, _ in known],

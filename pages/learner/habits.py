@@ -47,4 +47,7 @@ def _shown_by(sheet: Sheet, row: Row) -> str:
     spelt = (
         sheet.visit.speech.duration(value * 60) if row["unit"] == "min" else sheet.visit.speech.share(value)
     )
-    return sheet.say(f"habit.by_{row['habit']}", n=row["have"], value=spelt)
+    kind = row["habit"]
+    if kind == "weekday" or (kind == "time_of_day" and row["verdict"] == "varied"):
+        kind = f"{kind}_{row['verdict']}"
+    return sheet.say(f"habit.by_{kind}", n=row["have"], value=spelt)

@@ -14,7 +14,7 @@ from pages.learner.reading import answer_about, rows_about
 from pages.rows import Row, rows_of
 from pages.sheet import Asking, Sheet
 
-MOST_SHOWN = 4  # of each kind; a longer list is no advice
+MOST_SHOWN = 3  # of each kind; a longer list is no advice
 GROUPS = ("strength", "between", "weakness")
 
 

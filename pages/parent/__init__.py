@@ -98,7 +98,7 @@ class ParentPage(ChildSheet):
         minutes = {row["day"]: float(row["learning_minutes"] or 0) for row in found if row["events"]}
         free = await free_days(self, ask, span)
         table = month_table(speech, first, until, minutes, free, self.today)
-        title = say("parent.month_found", n=len(minutes), name=self.child, month=speech.day(first, "MMMM"))
+        title = say("parent.month_found", n=len(minutes), name=self.child, month=speech.day(first, "yMMMM"))
         return Card(
             title,
             say("parent.month_sub", n=_school_days(first, min(until, self.today + timedelta(days=1)), free)),

@@ -50,7 +50,7 @@ def month_table(
 def _cell(
     speech: Speech, day: date, minutes: Mapping[date, float], free: Mapping[date, str], today: date
 ) -> Markup:
-    kinds = [f"did{_step(minutes[day])}"] if day in minutes else []
+    kinds = ["day", *([f"did{_step(minutes[day])}"] if day in minutes else [])]
     kinds += ["free"] if day in free else []
     kinds += ["today"] if day == today else []
     return Markup(

@@ -191,9 +191,9 @@ async def test_habits_have_their_numbers_from_the_visits(school: Elm, pupil: int
     assert card is not None
     said = text_of(card.body)
     days = {row["day"] for row in rows if row["event_type"] in LEARNING and row["duration_s"]}
-    free = sum(not is_school(day) for day in days) / len(days)
+    school_share = sum(map(is_school, days)) / len(days)
     assert len(days) >= 8, "too few for this test to say anything"
-    assert f"{round(100 * free)} % of {len(days)} days of learning were free of school" in said
+    assert f"{round(100 * school_share)} % of {len(days)} days of learning were school days" in said
     assert "not who you are" in text_of(card.after)
     for word in ("visual", "type of learner", "auditory"):
         assert word not in said
