@@ -52,7 +52,7 @@ def filling(
             f"WHERE day >= DATE '{month}' AND day < DATE '{month}' + INTERVAL '1' MONTH AND NOT ({unless})"
         )
         for sql, into, _ in statements.steps:
-            if into in fills:
+            if into and into in fills:
                 names = quoted(TABLE[into].names())
                 yield f'INSERT INTO "{into}" ({names}) {sql}'
 
