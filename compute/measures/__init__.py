@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compute.measures import activity, progress, quality, revenue, scores, video
+from compute.measures import activity, learning, progress, quality, revenue, scores, video
 from compute.measures.measure import Measure
 from models.errors import unknown
 
@@ -10,6 +10,7 @@ MEASURES: tuple[Measure, ...] = (
     *activity.MEASURES,
     *progress.MEASURES,
     *scores.MEASURES,
+    *learning.MEASURES,
     *video.MEASURES,
     *revenue.MEASURES,
     *quality.MEASURES,

@@ -254,6 +254,26 @@ def payers(rows: Sequence[Row]) -> int:
     return learners([r for r in rows if r["event_type"] in PAYING and r["amount_cents"] > 0])
 
 
+def own_means(rows: Sequence[Row]) -> list[float]:
+    each: dict[int, list[float]] = defaultdict(list)
+    for r in rows:
+        if r["event_type"] in SCORING and r["score"] is not None:
+            each[r["learner_id"]].append(r["score"])
+    return [math.fsum(mine) / len(mine) for mine in each.values()]
+
+
+def work(rows: Sequence[Row]) -> int:
+    return count("lesson_complete")(rows) + len(scores(rows))
+
+
+def days(rows: Sequence[Row]) -> int:
+    return len({(r["learner_id"], r["day"]) for r in rows})
+
+
+def who(*kinds: str) -> Callable[[Sequence[Row]], int]:
+    return lambda rows: len({r["learner_id"] for r in rows if r["event_type"] in kinds})
+
+
 OF_EVENTS: dict[str, Callable[[Sequence[Row]], Value]] = {
     "active_learners": learners,
     "active_days": lambda e: len({(r["learner_id"], r["day"]) for r in e}),
@@ -304,6 +324,15 @@ OF_EVENTS: dict[str, Callable[[Sequence[Row]], Value]] = {
     "video_completion": lambda e: share(count("video_complete")(e), count("video_play")(e)),
     "video_minutes": lambda e: summed("video_progress", "duration_s", e) / 60,
     "video_minutes_per_learner": lambda e: share(summed("video_progress", "duration_s", e) / 60, learners(e)),
+    "activities": work,
+    "activities_per_day": lambda e: share(work(e), days(e)),
+    "minutes_per_day": lambda e: share(summed(LEARNING, "duration_s", e) / 60, days(e)),
+    "finishing_learners": who("lesson_complete"),
+    "finishing_share": lambda e: share(who("lesson_complete")(e), learners(e)),
+    "contributors": who("post_create", "post_reply"),
+    "scored_learners": lambda e: len(own_means(e)),
+    "typical_score": lambda e: share(math.fsum(own_means(e)), len(own_means(e))),
+    "low_scoring_share": lambda e: share(sum(m < 60 for m in own_means(e)), len(own_means(e))),
     "revenue": paid,
     "refunded": back,
     "net_revenue": lambda e: paid(e) - back(e),

@@ -175,7 +175,7 @@ def test_small_tables_answer_what_they_can() -> None:
 def test_the_catalogue_is_whole() -> None:
     names = [m.name for m in MEASURES]
     assert len(set(names)) == len(names) >= 30
-    assert len(SUBJECTS) == 6
+    assert len(SUBJECTS) == 7
     assert len(DIMENSIONS) >= 15
     assert {m.name for m in LEARNED} == classroom.PLAIN.keys()
     for measure in MEASURES:

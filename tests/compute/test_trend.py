@@ -68,3 +68,22 @@ def test_the_band_holds_what_it_promises() -> None:
             inside += band.low <= true <= band.high
             total += 1
     assert 0.86 <= inside / total <= 0.97
+
+
+@pytest.mark.parametrize("kind", ["alike", "shares", "counts", "odd"])
+@pytest.mark.parametrize("n", [8, 26])
+def test_the_band_holds_for_what_learners_weeks_are_like(kind: str, n: int) -> None:
+    """Four of five and more: neighbours alike, shares of ten, small counts, odd weeks."""
+    inside = 0
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        values = {
+            "alike": walk(seed, n + 4, likeness=0.5),
+            "shares": list(rng.binomial(10, 0.75, n + 4) / 10),
+            "counts": list(rng.poisson(1.5, n + 4).astype(float)),
+            "odd": list(rng.normal(size=n + 4) + 8 * (rng.random(n + 4) < 0.05)),
+        }[kind]
+        bands = project(values[:n], 4, coverage=0.8)
+        assert isinstance(bands, list)
+        inside += sum(band.low <= true <= band.high for band, true in zip(bands, values[n:], strict=True))
+    assert inside / (120 * 4) >= 0.76
