@@ -50,10 +50,17 @@ def _answers(port: int) -> bool:
         return False
 
 
-def started(tree: Path, environment: Mapping[str, str], patience_s: float) -> float:
+def _best(tree: Path, patience_s: float, data: Path) -> float:
+    """The first start makes the school, unless it was made before; it does not count."""
+    starts = [started(tree, _environment(), patience_s, data) for _ in range(4)]
+    return min(starts[1:])
+
+
+def started(tree: Path, environment: Mapping[str, str], patience_s: float, data: Path | None = None) -> float:
     """Seconds until the start page answers; the server is stopped again."""
     port = _two_free_ports()
     command = ["sh", "./headway", "demo", "--port", str(port), "--no-live"]
+    command += ["--data", str(data)] if data else []
     began = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -83,8 +90,15 @@ def started(tree: Path, environment: Mapping[str, str], patience_s: float) -> fl
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./headway bench start", description=__doc__)
     parser.add_argument("--patience", type=float, default=900.0, help="seconds to wait for a page (900)")
+    parser.add_argument("--warm", action="store_true", help="only the second start, of this very checkout")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     given = parser.parse_args(argv)
+    if given.warm:
+        data = ROOT / ".headway" / "bench" / "start"
+        warm = _best(ROOT, given.patience, data)
+        notes = ["warm only: this checkout, best of three after one that made the school"]
+        print(show(report("start", {"warm_s": warm}, notes=notes), given.json))
+        return 0
     with tempfile.TemporaryDirectory(prefix="headway-bench-") as folder:
         tree = Path(folder) / "headway"
         subprocess.run(["git", "clone", "--quiet", "--local", str(ROOT), str(tree)], check=True)
