@@ -67,7 +67,7 @@ class Skill:
     @property
     def rest_days(self) -> int:
         """Twice as long with every four answers: spacing that grows with practice."""
-        return min(LONGEST_REVIEW_DAYS, FIRST_REVIEW_DAYS * 2 ** (max(0, self.answers - 4) // 4))
+        return int(min(LONGEST_REVIEW_DAYS, FIRST_REVIEW_DAYS * 2 ** (max(0, self.answers - 4) // 4)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,13 +49,22 @@ class ComparePage(InsightDeeds, Sheet):
     def read_query(self, query: Mapping[str, str]) -> Filters:
         plain = super().read_query(query)
         values = {field.name: getattr(plain, field.name) for field in fields(Filters)}
-        return Against(**values, other=query.get("with") or EARLIER)
+        return self._of_one(Against(**values, other=query.get("with") or EARLIER))
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.filters = self._of_one(self.filters)
+
+    def _of_one(self, filters: Filters) -> Filters:
+        """Where no class was chosen it is the first: all of them at once is nothing to compare."""
+        offered = self.offered.classes
+        return replace(filters, class_=offered[0].value) if offered and not filters.class_ else filters
 
     @property
     def class_id(self) -> str | None:
-        """The one that is compared: the first, where none was chosen."""
-        offered = self.offered.classes
-        return self.filters.class_ or (offered[0].value if offered else None)
+        """The one that is compared; none, where the viewer has none."""
+        known = {choice.value for choice in self.offered.classes}
+        return self.filters.class_ if self.filters.class_ in known else None
 
     @property
     def other(self) -> str:

@@ -69,7 +69,26 @@ class InterventionsPage(PlanDeeds, Sheet):
             self.say("fared.open_sub"),
             body=Markup('<ul class="tiles">{}</ul>').format(tiles),
             after=after,
+            answers=await self._list(ask, rows, names),
         )
+
+    async def _list(self, ask: Asking, rows: Sequence[Row], names: Mapping[str, str]) -> tuple[Answer, ...]:
+        """What is on screen, as a file."""
+        base = await ask("active_learners")
+        made = pa.table(
+            {
+                "learner": pa.array([names.get(row["learner_id"], "") for row in rows], pa.string()),
+                "what": pa.array([plan_words(self, row) for row in rows], pa.string()),
+                "begun": pa.array([_day(row) for row in rows], pa.date32()),
+                "by": pa.array(
+                    [row["to"] or row["by"] or self.say("fared.rule") for row in rows], pa.string()
+                ),
+                "look_again": pa.array([row["follow_up"] for row in rows], pa.string()),
+                "outcome": pa.array([row["outcome"] for row in rows], pa.string()),
+            }
+        )
+        columns = tuple(ColumnMeaning(name, "detail") for name in made.column_names)
+        return replace(base, table=made, columns=columns), base
 
     def _is_due(self, row: Row) -> bool:
         """To be looked at again, or raised by a rule and not answered yet."""
@@ -167,7 +186,7 @@ class InterventionsPage(PlanDeeds, Sheet):
         return weekly
 
     def _week(self, row: Row) -> date:
-        return first_day("week", date.fromisoformat(str(row["made_on"])[:10]))
+        return first_day("week", _day(row))
 
     async def closed(self, ask: Asking) -> Card | None:
         if not self.offered.classes:
@@ -177,9 +196,6 @@ class InterventionsPage(PlanDeeds, Sheet):
         if not rows:
             return Card(heading, empty=self.say("fared.closed_none"))
         names, say, speech = await self.named(ask, rows), self.say, self.visit.speech
-
-        def day(row: Row) -> date:
-            return date.fromisoformat(str(row["made_on"])[:10])
 
         body = table(
             speech,
@@ -193,7 +209,7 @@ class InterventionsPage(PlanDeeds, Sheet):
                     find=True,
                 ),
                 Column("plan", say("fared.plan"), lambda r: plan_words(self, r), find=True),
-                Column("made_on", say("fared.begun"), lambda r: speech.day(day(r)), day),
+                Column("made_on", say("fared.begun"), lambda r: speech.day(_day(r)), _day),
                 Column("by", say("fared.by"), lambda r: r["to"] or r["by"] or say("fared.rule")),
                 Column("outcome", say("fared.outcome"), lambda r: say(f"plan.outcome_{r['outcome']}")),
             ],
@@ -201,12 +217,23 @@ class InterventionsPage(PlanDeeds, Sheet):
             heading,
         )
         helped = sum(row["outcome"] == "helped" for row in rows)
-        return Card(self.say("fared.closed_found", n=len(rows), helped=helped), body=body)
+        return Card(
+            self.say("fared.closed_found", n=len(rows), helped=helped),
+            body=body,
+            answers=await self._list(ask, rows, names),
+        )
+
+
+def _day(row: Row) -> date:
+    return date.fromisoformat(str(row["made_on"])[:10])
 
 
 def _signed(sheet: Sheet, value: float) -> str:
+    """As it is rounded: what is shown as 0 has no sign."""
     shown = sheet.visit.speech.number(abs(value), 1)
-    return f"+{shown}" if value > 0 else f"−{shown}" if value < 0 else shown
+    if round(value, 1) == 0:
+        return shown
+    return f"+{shown}" if value > 0 else f"−{shown}"
 
 
 __all__ = ["InterventionsPage"]

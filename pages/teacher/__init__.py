@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +24,6 @@ from pages.teacher.roster import Learner, Roster, columns, roster_of
 from pages.teacher.why import reason_tone, why
 
 MOST_NAMED = 3
-SELDOM = 0.4  # of the school days: fewer is seldom here
 KEPT_S = 50.0  # the cards of one look share one reading of the class
 
 
@@ -110,7 +110,8 @@ class TeacherPage(PlanDeeds, Sheet):
         roster = await self.roster(ask) if self.offered.classes else None
         if roster is None or not roster.learners:
             return None
-        seldom = sum(bool(one.reasons) and one.engagement < SELDOM for one in roster.learners)
+        middle = statistics.median(one.engagement for one in roster.learners)
+        seldom = sum(bool(one.reasons) and one.engagement < middle for one in roster.learners)
         title = self.say("teacher.matrix_found", n=seldom) if seldom else self.say("teacher.matrix_none")
         return Card(
             title,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from pages.teacher.roster import Learner
 
 WIDTH, HEIGHT = 720, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 28, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 48, 44
 _DOT = 8
-_NAMED = 3  # who stands furthest up is named on the picture
+_NAMED = 3  # who stands furthest up is named on the picture, where names do not cover each other
+_APART = (150, 18)
 
 
 def matrix(sheet: Sheet, learners: Sequence[Learner]) -> Markup:
@@ -28,12 +30,14 @@ def matrix(sheet: Sheet, learners: Sequence[Learner]) -> Markup:
     say = sheet.say
     highest = max([attention.urgency(one.reasons) for one in learners] + [1.0])
     middle = statistics.median(one.engagement for one in learners)
-    placed = _placed(learners, highest)
-    named = {one.learner_id for one in sorted(learners, key=_height, reverse=True)[:_NAMED] if one.reasons}
-    dots = join(_dot(sheet, one, x, y, one.learner_id in named) for one, x, y in placed)
-    line = _x(middle)
+    # The axis ends where the class does, in fifths: a class that is seldom here is not a heap at the left.
+    widest = max(1, math.ceil(max(one.engagement for one in learners) * 5)) / 5
+    placed = _placed(learners, highest, widest)
+    named = _named(placed)
+    dots = join(_dot(sheet, one, x, y, one.learner_id in named) for one, x, y in reversed(placed))
+    line = _x(middle, widest)
     return Markup(
-        '<div class="scroll wide" tabindex="0" role="group" aria-label="{}">'
+        '<div class="scroll" tabindex="0" role="group" aria-label="{}">'
         '<svg class="matrix" viewBox="0 0 {} {}" role="group" aria-label="{}">'
         '<line class="rule" x1="{}" y1="{}" x2="{}" y2="{}"/>'
         '<line class="middle" x1="{:.0f}" y1="{}" x2="{:.0f}" y2="{}"/>'
@@ -53,14 +57,14 @@ def matrix(sheet: Sheet, learners: Sequence[Learner]) -> Markup:
         line,
         HEIGHT - _BOTTOM,
         line + 6,
-        _TOP + 8,
+        34,
         say("teacher.matrix_middle", share=sheet.visit.speech.share(middle)),
         _LEFT,
         HEIGHT - 14,
         say("teacher.matrix_seldom"),
         WIDTH - _RIGHT,
         HEIGHT - 14,
-        say("teacher.matrix_often"),
+        say("teacher.matrix_often", share=sheet.visit.speech.share(widest)),
         _LEFT,
         say("teacher.matrix_up"),
         dots,
@@ -71,17 +75,26 @@ def _height(one: Learner) -> float:
     return attention.urgency(one.reasons)
 
 
-def _x(engagement: float) -> float:
-    return _LEFT + _DOT + engagement * (WIDTH - _LEFT - _RIGHT - 2 * _DOT)
+def _x(engagement: float, widest: float) -> float:
+    return _LEFT + _DOT + engagement / widest * (WIDTH - _LEFT - _RIGHT - 2 * _DOT)
 
 
-def _placed(learners: Sequence[Learner], highest: float) -> list[tuple[Learner, float, float]]:
+def _named(placed: Sequence[tuple[Learner, float, float]]) -> set[int]:
+    chosen: list[tuple[Learner, float, float]] = []
+    for one, x, y in placed[:_NAMED]:
+        free = all(abs(x - a) > _APART[0] or abs(y - b) > _APART[1] for _, a, b in chosen)
+        if one.reasons and free:
+            chosen.append((one, x, y))
+    return {one.learner_id for one, _, _ in chosen}
+
+
+def _placed(learners: Sequence[Learner], highest: float, widest: float) -> list[tuple[Learner, float, float]]:
     """Who would lie on another is moved aside a little: no dot hides one below it."""
     taken: dict[tuple[int, int], int] = defaultdict(int)
     placed = []
     floor = HEIGHT - _BOTTOM - _DOT - 2
     for one in sorted(learners, key=lambda each: (-_height(each), each.learner_id)):
-        x = _x(one.engagement)
+        x = _x(one.engagement, widest)
         y = floor - _height(one) / highest * (floor - _TOP - 2 * _DOT)
         cell = (round(x / (2 * _DOT)), round(y / (2 * _DOT)))
         n = taken[cell]
