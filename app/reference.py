@@ -11,6 +11,7 @@ import click
 
 from app.__main__ import headway
 from app.problems import REQUEST_CODES
+from app.routes_told import routes
 from compute.dimensions import DIMENSIONS, HELP
 from compute.measures import MEASURES, SUBJECTS
 from compute.measures.measure import Measure
@@ -67,6 +68,7 @@ def pages() -> dict[str, str]:
         "settings.md": _settings(),
         "commands.md": _commands(),
         "errors.md": _errors(),
+        "api.md": _api(),
     }
     return {name: f"{_MADE}\n\n" + "\n".join(lines).rstrip() + "\n" for name, lines in made.items()}
 
@@ -270,6 +272,18 @@ def _default(option: click.Option) -> str:
     """Only what was written down: a default that is worked out differs from machine to machine."""
     value = option.to_info_dict()["default"]
     return _code(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
+def _api() -> Iterator[str]:
+    yield "# The API"
+    yield ""
+    yield "A token or a session in each request. What is denied and what does not exist are the same 404."
+    yield ""
+    rows = []
+    for method, path, needs, told, parameters in routes():
+        known = "; ".join(f"`{name}`: {means}" if means else f"`{name}`" for name, means in parameters)
+        rows.append((_code(f"{method} {path}"), needs, told, known))
+    yield from _table(("route", "needs", "what it is", "parameters"), rows)
 
 
 def _errors() -> Iterator[str]:

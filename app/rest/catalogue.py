@@ -41,6 +41,7 @@ _OF_ME = (
     ("role", "The role in which you ask."),
     ("actions", "What you may do."),
     ("organisation", "Your school."),
+    ("organisation_id", "Its number."),
     ("zone", "The zone of its days."),
 )
 
@@ -72,6 +73,7 @@ async def get_me(request: Request) -> Response:
         "role": viewer.role,
         "actions": told["actions"],
         "organisation": school["name"],
+        "organisation_id": school["id"],
         "zone": told["zone"],
     }
     return _listed(request, "me", _OF_ME, [row])

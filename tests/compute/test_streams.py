@@ -46,10 +46,10 @@ def test_a_usual_day_raises_nothing_and_a_spike_and_a_shift_one_alarm_each() -> 
 def test_only_the_past_is_used() -> None:
     series = daily(10)
     series[6 * DAY] += 200
-    whole = streams.sizes(np.arange(len(series)) * STEP_S, series)
+    whole = streams.sizes(np.arange(len(series), dtype=np.float64) * STEP_S, series)
     other = series.copy()
     other[7 * DAY :] = 0
-    again = streams.sizes(np.arange(len(other)) * STEP_S, other)
+    again = streams.sizes(np.arange(len(other), dtype=np.float64) * STEP_S, other)
     # Where learning ends depends on the length alone, which is the same here.
     assert np.array_equal(whole[: 7 * DAY], again[: 7 * DAY])
 
