@@ -1,7 +1,8 @@
 """Upstream calls wrapped for speed. Each has a test that says when upstream no longer needs it
 (`tests/pages/test_levers.py`).
 
-1. Panel works out the same lists of CSS and JS for every page: kept per set of model classes.
+1. Panel works out the same lists of CSS and JS for every page: kept per set of model classes, without
+   WebGL, which no drawing asks for, and with a hash where a name has none, so that it is kept for good.
 2. Bokeh encodes every class definition into every document: encoded once, and only those in use.
 3. Bokeh collects all garbage of the process whenever one document ends: left to Python.
 """
@@ -9,7 +10,9 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import bokeh.document.document as bokeh_document
@@ -17,6 +20,7 @@ import panel.io.server as panel_server
 from bokeh.core.has_props import is_DataModel
 from bokeh.core.serialization import Serialized, Serializer
 from bokeh.document import Document
+from bokeh.embed.bundle import URL
 from bokeh.model import Model
 from bokeh.model.data_model import DataModel
 from panel.config import panel_extension
@@ -25,6 +29,8 @@ from panel.io.state import state
 _stock_bundle = panel_server.bundle_resources
 _stock_to_json = Document.to_json
 _bundles: dict[Any, Any] = {}
+_UNUSED = re.compile(r"/bokeh-gl(\.min)?\.js")
+_BUNDLED = "static/extensions/"
 _definitions: dict[frozenset[type], Any] = {}
 
 
@@ -55,8 +61,20 @@ def kept_bundle(roots: Any, resources: Any, *rest: Any, **more: Any) -> Any:
         tuple(sorted(more.items())),
     )
     if key not in _bundles:
-        _bundles[key] = _stock_bundle(roots, resources, *rest, **more)
+        bundle = _bundles[key] = _stock_bundle(roots, resources, *rest, **more)
+        bundle.js_files = [_named(file) for file in bundle.js_files if not _UNUSED.search(str(file))]
     return _bundles[key]
+
+
+def _named(file: URL) -> URL:
+    """Bokeh names its own files by their hashes when it writes the page; not what Panel bundles."""
+    name = str(file)
+    if not name.startswith(_BUNDLED) or "?" in name:
+        return file
+    from app.mount.files import read
+
+    _, content, _ = read(name.removeprefix("static/"))
+    return URL(f"{name}?v={sha256(content).hexdigest()}")
 
 
 def definitions_of(doc: Document) -> frozenset[type]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 
@@ -112,6 +113,17 @@ async def test_every_answer_carries_the_headers(mount: Mounted, path: str) -> No
         assert "default-src 'none'" in policy
         assert "unsafe-eval" not in policy.replace("wasm-unsafe-eval", "")
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_every_file_that_a_page_names_is_packed_and_may_be_kept_for_good(mount: Mounted) -> None:
+    body = (await mount.get("/student", mount.session(PUPIL))).body.decode()
+    files = set(re.findall(r'(?:src|href)="/?((?:static|assets)/[^"]+)"', body))
+    assert len(files) > 4 and not [name for name in files if "bokeh-gl" in name]
+    for name in files:
+        answer = await mount.get(f"/{name}", **{"Accept-Encoding": "gzip"})
+        assert answer.code == 200, name
+        assert "immutable" in answer.headers["Cache-Control"], name
+        assert answer.headers.get("X-Consumed-Content-Encoding") == "gzip", name
 
 
 async def test_every_script_of_a_page_carries_the_nonce_of_its_answer(mount: Mounted) -> None:
