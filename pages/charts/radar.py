@@ -23,6 +23,7 @@ FEWEST, MOST = 3, 8  # two directions are a line; more than eight nobody reads
 _WIDTH, _HEIGHT, _RIM = 300, 248, 70  # pixels; the rim stands at 1
 _RINGS = (0.25, 0.5, 0.75, 1.0)
 _LETTERS = 11  # in a line of a name
+_LONGEST = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _names(spokes: Sequence[Spoke], angles: Sequence[float]) -> dict[str, Column
     for spoke, angle in zip(spokes, angles, strict=True):
         x, y = math.cos(angle), math.sin(angle)
         side = "center" if abs(x) < 0.2 else "left" if x > 0 else "right"
-        far = 1.24 if side == "center" else 1.1
+        far = 1.28 if side == "center" else 1.1
         words[side].append((round(far * x, 4), round(far * y, 4), _folded(spoke.name)))
     return {
         side: Columns(
@@ -141,5 +142,8 @@ def _names(spokes: Sequence[Spoke], angles: Sequence[float]) -> dict[str, Column
 
 
 def _folded(name: str) -> str:
-    lines = textwrap.wrap(name, _LETTERS, max_lines=2, placeholder=" …") or [name[:_LETTERS]]
-    return "\n".join(line if len(line) <= _LETTERS + 1 else line[:_LETTERS] + "…" for line in lines)
+    """In two lines at most; a long word is kept whole as far as there is room beside the circle."""
+    lines = textwrap.wrap(name, _LETTERS, max_lines=2, placeholder=" …", break_long_words=False)
+    return "\n".join(
+        line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…" for line in lines or [name]
+    )
