@@ -14,7 +14,7 @@ VALUES = st.lists(st.integers(0, 60), min_size=5, max_size=20).filter(lambda v: 
 def test_two_groups_have_welchs_interval(one: list[int], other: list[int]) -> None:
     found = groups(one, other)
     expected = ttest_ind(one, other, equal_var=False).confidence_interval()
-    assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert found.difference == pytest.approx(sum(one) / len(one) - sum(other) / len(other))
 
 
@@ -29,7 +29,7 @@ def test_the_same_learners_in_two_spans_are_compared_in_pairs(one: dict[int, int
         return
     both = sorted(one)
     expected = ttest_rel([one[n] for n in both], [other[n] for n in both]).confidence_interval()
-    assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_few_and_none_are_not_judged() -> None:

@@ -41,9 +41,9 @@ def test_the_change_is_set_beside_that_of_the_nearest_others_by_hand() -> None:
     theirs = statistics.variance([2.2 - 2.0, 2.5 - 2.1, 1.9 - 1.9])
     wide = student.ppf(0.975, 4) * (own / 5 + theirs / 3) ** 0.5
     assert found.effect == pytest.approx(mean)
-    assert (found.low, found.high) == (pytest.approx(mean - wide), pytest.approx(mean + wide))
-    assert (found.before, found.after) == (pytest.approx(2.0), pytest.approx(3.2))
-    assert (found.alike_before, found.alike_after) == (pytest.approx(2.0), pytest.approx(6.6 / 3))
+    assert (found.low, found.high) == pytest.approx((mean - wide, mean + wide))
+    assert (found.before, found.after) == pytest.approx((2.0, 3.2))
+    assert (found.alike_before, found.alike_after) == pytest.approx((2.0, 6.6 / 3))
 
 
 def test_few_learners_or_little_time_say_nothing() -> None:
