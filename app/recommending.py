@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooSlow
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ JUDGED = "insights.judged"  # the setting: kind -> [useful, not useful]
 LONGEST_WAIT_S = 10.0
 _SPACE = uuid.UUID("6b0f6c52-5d0a-4a1e-9a54-1d3f0a7f4c11")
 _MOST_KINDS = 100
+_DEVICE = ("type", "os", "browser")
 
 
 def recommendation(
@@ -31,6 +33,7 @@ def recommendation(
     strategy: str = "",
     target_id: str = "",
     rating: int = 0,
+    device: Mapping[str, str] | None = None,
 ) -> bool:
     """Only the learner's own. Told twice it is one event; True: it is stored now."""
     if step not in STEPS:
@@ -55,7 +58,9 @@ def recommendation(
         "timestamp": at.isoformat(),
         "student_id": person.student_id,
         "session_id": f"headway-{uuid.uuid5(_SPACE, caller.viewer.session_id or person.id)}",
+        "sequence": at.hour * 3600 + at.minute * 60 + at.second,
         "context": {},
+        "device": {name: str((device or {})[name])[:40] for name in _DEVICE if name in (device or {})},
         "payload": payload,
     }
     return _sent(caller, event).accepted == 1

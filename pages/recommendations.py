@@ -14,6 +14,7 @@ from markupsafe import Markup
 from models.ask import Ask
 from models.errors import HeadwayError
 from pages.cards import Card, button, join, paragraph, tone
+from pages.device import device_behind
 from pages.rows import Row, rows_of
 
 if TYPE_CHECKING:
@@ -172,7 +173,12 @@ async def _tell(sheet: Any, fresh: Sequence[tuple[str, Row]]) -> None:
                 recommendation_id=row["recommendation_id"],
                 strategy=row["strategy"] if row["rank"] else "",
                 target_id=row["target_id"] or "",
+                device=_device(sheet),
             )
+
+
+def _device(sheet: Any) -> dict[str, str]:
+    return device_behind(getattr(sheet, "_document", None))
 
 
 class RecommendationDeeds:
@@ -192,7 +198,12 @@ class RecommendationDeeds:
         first, _, other = value.partition(" ")
         _, strategy, target = (*other.split(" ", 2), "", "")[:3]
         await self.visit.desk.do(
-            "recommendation", step="modified", recommendation_id=first, strategy=strategy, target_id=target
+            "recommendation",
+            step="modified",
+            recommendation_id=first,
+            strategy=strategy,
+            target_id=target,
+            device=_device(self),
         )
         _said(self)[first] = "rejected"  # it makes room for the other
         return await self._step("accepted", other)
@@ -201,7 +212,11 @@ class RecommendationDeeds:
         name, _, rating = value.partition(" ")
         if rating.isdecimal():
             await self.visit.desk.do(
-                "recommendation", step="rated", recommendation_id=name, rating=int(rating)
+                "recommendation",
+                step="rated",
+                recommendation_id=name,
+                rating=int(rating),
+                device=_device(self),
             )
             _said(self)[name] = "rated"
         return self.step_slots
@@ -209,7 +224,12 @@ class RecommendationDeeds:
     async def _step(self, step: str, value: str) -> Sequence[str]:
         name, strategy, target = (*value.split(" ", 2), "", "")[:3]
         await self.visit.desk.do(
-            "recommendation", step=step, recommendation_id=name, strategy=strategy, target_id=target
+            "recommendation",
+            step=step,
+            recommendation_id=name,
+            strategy=strategy,
+            target_id=target,
+            device=_device(self),
         )
         _said(self)[name] = step
         return self.step_slots

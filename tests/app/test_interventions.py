@@ -14,6 +14,7 @@ from connectors.metadata import Consent, NewPerson, NewRelation
 from models.ask import Ask
 from models.desk import Desk
 from models.errors import BadQuestion, HeadwayError, NotFound
+from models.tables import EVENTS
 from tests.app.conftest import Hill, desk_of
 from tests.hill import TODAY
 
@@ -122,7 +123,13 @@ async def test_a_recommendations_steps_are_the_learners_own_events(core: Core, h
     hill.metadata.consents.grant_many(hill.school.id, [consent])
     desk = await desk_of(core.doorway, hill, "ada")
     step = {"recommendation_id": "r1", "strategy": "next_lesson", "target_id": "l2"}
-    assert await desk.do("recommendation", step="shown", **step) is True
+    on = {"type": "tablet", "os": "Android", "browser": "Chrome", "spy": "x"}
+    assert await desk.do("recommendation", step="shown", device=on, **step) is True
+    stored = EVENTS.unbound
+    shown = hill.door.warehouse.fetch(stored.filter(stored.event_type == "recommendation_shown")).to_pylist()
+    kept = [(row["device_type"], row["os"], row["browser"], row["object_id"]) for row in shown]
+    assert kept == [("tablet", "Android", "Chrome", "r1")]
+    assert shown[0]["sequence"] == 9 * 3600
     assert await desk.do("recommendation", step="shown", **step) is False  # the same day: one event
     assert await desk.do("recommendation", step="accepted", **step) is True
     assert await desk.do("recommendation", step="rated", rating=4, **step) is True
