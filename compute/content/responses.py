@@ -20,7 +20,6 @@ from compute.content.narrow import (
     check,
     events_of,
     meanings_of,
-    newest_of_each,
     of_courses,
     schema_of,
 )
@@ -55,21 +54,15 @@ def last_responses(ask: Ask, tables: Tables) -> Plan:
     """One row for each learner and item answered."""
     checks.refuse_single_learners(("learner_id",), tables)
     check(ask, _OWN)
-    answers = _answered(ask, tables)
-    times = answers.group_by("learner_id", "item_id").agg(answers=answers.count())
-    newest = newest_of_each(answers, "learner_id", "item_id")
-    rows = newest.inner_join(times, ["learner_id", "item_id"]).order_by("learner_id", "item_id")
+    rows = _answered(ask, tables)
+    rows = rows.order_by("learner_id", "item_id", "occurred_at", rows.sequence.fill_null(-1), "event_id")
+    names = ("learner_id", "course_id", "assessment_id", "item_id", "correct", "choice", "payload")
     return Plan(
-        parts=(
-            rows.select(
-                "learner_id", "course_id", "assessment_id", "item_id", "answers", "correct", "choice",
-                "payload", last_at="occurred_at",
-            ),
-        ),
+        parts=(rows.select(*names, last_at="occurred_at"),),
         columns=meanings_of(LAST_RESPONSES),
         source="events",
         join=functools.partial(_last, limit=ask.limit),
-    )  # fmt: skip
+    )
 
 
 def _answered(ask: Ask, tables: Tables) -> ir.Table:
@@ -78,10 +71,24 @@ def _answered(ask: Ask, tables: Tables) -> ir.Table:
 
 
 def _last(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
-    rows = found[0].slice(0, limit).to_pylist()
-    for row in rows:
-        row["attempts"] = _attempt(row["payload"]) or row["answers"]
-    return pa.Table.from_pylist(rows, schema_of(LAST_RESPONSES))
+    """The highest try is the last one, whatever a clock says; the same try sent twice counts as it came
+    first. Where no try is numbered, the newest answer is the last."""
+    last: dict[tuple[int, str], dict[str, Any]] = {}
+    count: dict[tuple[int, str], int] = defaultdict(int)
+    for row in found[0].to_pylist():
+        key = (row["learner_id"], row["item_id"])
+        count[key] += 1
+        row["attempts"] = _attempt(row.pop("payload"))
+        before = last.get(key)
+        if before is None or _is_later(row["attempts"], before["attempts"]):
+            last[key] = row
+    for key, row in last.items():
+        row["attempts"] = row["attempts"] or count[key]
+    return pa.Table.from_pylist([*last.values()][:limit], schema_of(LAST_RESPONSES))
+
+
+def _is_later(now: int | None, before: int | None) -> bool:
+    return before is None if now is None else before is None or now > before
 
 
 def _attempt(payload: str | None) -> int | None:
