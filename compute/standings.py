@@ -146,8 +146,14 @@ def _join(found: tuple[pa.Table, ...], on: date) -> pa.Table:
 def _pieces(
     active: pa.Table, days: pa.Table, scores: pa.Table, visits: pa.Table
 ) -> Iterator[tuple[int, Facts]]:
+    of_learner: defaultdict[int, list[int]] = defaultdict(list)
     for learner, number in zip(_column(active, "learner_id"), _numbers(active), strict=True):
-        yield learner, Facts(active=Active(number, 1))
+        of_learner[learner].append(number)
+    for learner, numbers in of_learner.items():
+        # All of a learner's days at once: adding them one by one is most of what a class would cost.
+        newest = max(numbers)
+        bits = sum({1 << newest - n for n in numbers if newest - n < now.HISTORY_DAYS})
+        yield learner, Facts(active=Active(newest, bits))
     for row, number in zip(days.to_pylist(), _numbers(days), strict=True):
         yield row["learner_id"], Facts({number: Day(**{n: row[n] for n in (*now.COUNTS, *now.SUMS)})})
     for row, at in zip(scores.to_pylist(), _micros(scores, "at"), strict=True):
