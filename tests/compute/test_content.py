@@ -449,13 +449,18 @@ NARROWED = [name for name, *_ in CONTENT if name != "mastery_model"]
 NEEDS = {"video_curve": "v1", "video_stretches": "v1", "video_speeds": "v1"}
 
 
+def rounded(rows: list[Row]) -> list[Row]:
+    """Sums of floats differ in their last bits by the order an engine adds in."""
+    return [{n: round(v, 9) if isinstance(v, float) else v for n, v in row.items()} for row in rows]
+
+
 @pytest.mark.parametrize("name", NARROWED)
 def test_a_class_is_its_members_in_its_course_and_an_empty_one_is_no_error(school: School, name: str) -> None:
     engine, _ = school
     more: dict[str, Any] = {"video_id": NEEDS[name]} if name in NEEDS else {}
     as_teacher = told(engine, name, TEACHER, class_id="k1", **more)
     as_head = told(engine, name, class_id="k1", course_id="c1", **more)
-    assert [{**r, "p": None} for r in as_teacher] == [{**r, "p": None} for r in as_head]
+    assert rounded(as_teacher) == rounded(as_head)
     empty = told(engine, name, class_id="empty", **more)
     counted = {"learners", "audience", "answers", "reached", "joined", "viewers", "results"}
     assert all(not row[n] for row in empty for n in counted & row.keys())
