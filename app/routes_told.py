@@ -12,7 +12,9 @@ from app.rules import RULES
 
 def routes() -> Iterator[tuple[str, str, str, str, tuple[tuple[str, str], ...]]]:
     """Method, path, what the asker needs, what it is, and its parameters in words."""
-    told = {(method, r.path): r for router in ROUTERS for r in _of(router.routes) for method in r.methods}
+    told = {
+        (method, r.path): r for router in ROUTERS for r in _of(router.routes) for method in r.methods or ()
+    }
     for rule in RULES:
         route = told.get((rule.method, rule.path))
         if route is not None:

@@ -8,7 +8,6 @@ reconnects finds its whole state in the document. `assets/headway.js` draws it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 import param
@@ -82,10 +81,18 @@ class Stage(JSComponent, _Cards):
             self._told(data)
 
 
-@cache
+_EQUAL: dict[type[Stage], dict[str, Any]] = {}
+
+
 def _equal_for_all(kind: type[Stage]) -> dict[str, Any]:
     """The model's properties but for its data, from a stage that nobody sees. Nothing is drawn in its
     own shadow, so it needs none of Panel's style sheets."""
+    if kind not in _EQUAL:
+        _EQUAL[kind] = _worked_out(kind)
+    return _EQUAL[kind]
+
+
+def _worked_out(kind: type[Stage]) -> dict[str, Any]:
     props: dict[str, Any] = kind(lambda message: None)._get_properties(None)
     usual = kind._bokeh_model(data=props["data"]).properties_with_values()
     own = {name: value for name, value in props.items() if name not in ("data", "stylesheets")}
