@@ -2,7 +2,8 @@
 
 Mann-Kendall with the variance of Yue and Wang (2004): neighbouring days resemble each other, and a
 test that ignores it calls a third of all such series a trend. The slope is Theil and Sen's; the band
-around the projection comes from the residuals' own quantiles, widened with the distance.
+around the projection comes from the residuals' own quantiles, widened with the distance. Where chance
+alone makes such a line, nothing is said to go anywhere: the projection stays at the level of now.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scipy.stats import rankdata
 
 Series = NDArray[np.float64]
 ENOUGH = 8
+SELDOM = 0.05  # what chance does less often than this is called real
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Trend:
 
     @property
     def is_real(self) -> bool:
-        return self.p_value < 0.05
+        return self.p_value < SELDOM and self.slope != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,25 @@ def trend(values: Sequence[float | None]) -> Trend | TooLittle:
     return Trend(line.slope, low, high, _p_value(line), len(series))
 
 
+def level(values: Sequence[float | None]) -> float:
+    """Where it stands now: the middle of the newest quarter."""
+    _, series = _present(values)
+    return float(np.median(series[-max(2, len(series) // 4) :]))
+
+
 def project(values: Sequence[float | None], steps: int, coverage: float = 0.9) -> list[Projected] | TooLittle:
-    """Where the line goes, and between which ends `coverage` of such values lie."""
+    """Where the line goes, or the level of now if there is none beyond chance; and between which ends
+    `coverage` of such values lie."""
     at, series = _present(values)
     if len(series) < ENOUGH:
         return TooLittle(len(series))
     line = _Line(at, series)
     # Neighbours that resemble each other tell as much as fewer that do not.
     told = max(3.0, len(series) / _correction(line))
+    if line.slope == 0 or _p_value(line) >= SELDOM:
+        stays = level(values)
+        reach = _quantile(np.abs(series - stays), coverage) * _strange(told) * math.sqrt(1 + 1 / told)
+        return [Projected(step, stays, stays - reach, stays + reach) for step in range(1, steps + 1)]
     spread, middle = max(float(np.std(at)), 1e-9), float(at.mean())
     reach = _reach(at, line.residuals, coverage, told)
     bands = []
@@ -106,9 +119,19 @@ def _reach(at: Series, residuals: Series, coverage: float, told: float) -> float
     by what each pulls it (leverage) and by the two numbers that it took to draw it."""
     n = len(residuals)
     pulls = (1 + ((at - at.mean()) / max(float(np.std(at)), 1e-9)) ** 2) / n
-    off = np.sort(np.abs(residuals) / np.sqrt(np.maximum(1 - pulls, 0.1)))
-    place = min(n, math.ceil((n + 1) * coverage)) - 1
-    return float(off[place]) * math.sqrt(max(told - 1, 2) / max(told - 2, 1))
+    off = np.abs(residuals) / np.sqrt(np.maximum(1 - pulls, 0.1))
+    return _quantile(off, coverage) * _strange(told)
+
+
+def _quantile(off: Series, coverage: float) -> float:
+    """So far off that `coverage` of the next lie nearer, too."""
+    n = len(off)
+    return float(np.sort(off)[min(n, math.ceil((n + 1) * coverage)) - 1])
+
+
+def _strange(told: float) -> float:
+    """How much farther off a strange value lies than those that the line was drawn through."""
+    return math.sqrt(max(told - 1, 2) / max(told - 2, 1))
 
 
 def _present(values: Sequence[float | None]) -> tuple[Series, Series]:

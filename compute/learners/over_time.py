@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from statistics import median
 from typing import get_args
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from compute.learners.shape import DAY, ENOUGH, INT, NUMBER, NUMBERS, TEXT, YES,
 from compute.plan import Plan
 from compute.scoping import Tables
 from compute.trend import ENOUGH as ENOUGH_STEPS
-from compute.trend import TooLittle, project, trend
+from compute.trend import TooLittle, level, project, trend
 from models.ask import Ask
 from models.errors import unknown
 from models.holes import Query
@@ -85,7 +84,11 @@ TRENDS = Shape(
         ),
         "rate": (NUMBER, "in four weeks", "The slope in four weeks: the rate of improvement."),
         "level": (NUMBER, "", "The middle of the newest quarter of the periods."),
-        "expected": (NUMBERS, "", f"What the next {AHEAD} periods are expected to be."),
+        "expected": (
+            NUMBERS,
+            "",
+            f"What the next {AHEAD} periods are expected to be: the level if steady.",
+        ),
         "expected_low": (NUMBERS, "", f"Lower ends: {COVERAGE:.0%} of such periods lie between the ends."),
         "expected_high": (NUMBERS, "", "Upper ends."),
     },
@@ -185,7 +188,6 @@ def _trend(values: list[float | None], frame: Frame, most: float | None) -> dict
     found = trend(values)
     if isinstance(found, TooLittle):
         return _unknown(found.have, found.need)
-    known = [v for v in values if v is not None]
     ahead = project(values, AHEAD, COVERAGE)
     assert not isinstance(ahead, TooLittle)
     rising = "rising" if found.slope > 0 else "falling"
@@ -197,13 +199,13 @@ def _trend(values: list[float | None], frame: Frame, most: float | None) -> dict
         "have": found.steps,
         "need": ENOUGH_STEPS,
         "enough": True,
-        "verdict": rising if found.is_real and found.slope else "steady",
+        "verdict": rising if found.is_real else "steady",
         "slope": found.slope,
         "low": found.low,
         "high": found.high,
         "p_value": found.p_value,
         "rate": found.slope * 4 / WEEKS[frame],
-        "level": median(known[-max(2, len(known) // 4) :]),
+        "level": level(values),
         "expected": [held(each.value) for each in ahead],
         "expected_low": [held(each.low) for each in ahead],
         "expected_high": [held(each.high) for each in ahead],

@@ -58,6 +58,15 @@ def test_too_little_is_said() -> None:
     assert project([1.0] * 7, 3) == TooLittle(7)
 
 
+def test_what_is_steady_stays_where_it_is_now_and_what_is_not_goes_on() -> None:
+    noise = [5.0, 7.0, 4.0, 8.0, 6.0, 5.0, 7.0, 6.0, 4.0, 8.0, 5.0, 9.0]
+    flat, rising = project(noise, 4), project([n + 2.0 * i for i, n in enumerate(noise)], 4)
+    assert isinstance(flat, list) and isinstance(rising, list)
+    assert {band.value for band in flat} == {8.0}  # the middle of 8, 5 and 9, the newest quarter
+    assert all(band.low < 8.0 < band.high for band in flat)
+    assert np.diff([band.value for band in rising]) == pytest.approx([2.0] * 3, abs=0.5)
+
+
 def test_the_band_holds_what_it_promises() -> None:
     inside = total = 0
     for seed in range(300):
