@@ -25,6 +25,7 @@ from models.tables import MASTERY_MODEL, SKILL_MODEL, Table
 log = logging.getLogger("headway.mastery")
 FIRST_S = 20.0  # after start, when whoever waits for a page has it
 EVERY_S = 3600.0
+_LONGEST_S = 10.0  # for which a stop waits
 _MORE = 0.02  # so many more answers are worth fitting again
 FEWEST = 200  # answers; fewer fit nothing
 MOST = 300_000  # answers of so many are enough for a few rates a skill, and the time stays bounded
@@ -100,6 +101,7 @@ class MasteryWatch:
         self._warehouse = warehouse
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.ensure_future(self._watch())
@@ -109,11 +111,15 @@ class MasteryWatch:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._looking is not None:
+            # The thread goes on: the warehouse must not close under it.
+            await asyncio.wait([self._looking], timeout=_LONGEST_S)
 
     async def _watch(self) -> None:
         await asyncio.sleep(FIRST_S)
         while True:
-            await asyncio.to_thread(self.look)
+            self._looking = asyncio.ensure_future(asyncio.to_thread(self.look))
+            await asyncio.shield(self._looking)
             await asyncio.sleep(self._every_s)
 
     def look(self) -> None:
