@@ -56,7 +56,7 @@ function show(name, json) {
       place.replaceWith(same)
     } else draw(name, place, content.drawing)
   }
-  section.querySelectorAll(".scroll.wide").forEach((e) => { e.scrollLeft = e.scrollWidth }) // newest first
+  section.querySelectorAll(".scroll.newest").forEach((e) => { e.scrollLeft = e.scrollWidth }) // newest first
   kept()
   if (!first) announce()
   complete()

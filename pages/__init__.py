@@ -83,7 +83,7 @@ PAGES: tuple[Page, ...] = (
         ("administrator",),
     ),
     Page("/settings", "page.settings", "open-page:settings", SettingsPage, "gear"),
-    Page("/quality", "page.quality", "open-page:quality", QualityPage, "check", ("period",)),
+    Page("/quality", "page.quality", "open-page:quality", QualityPage, "shield", ("period",)),
 )
 
 __all__ = ["PAGES", "Page", "Visit"]

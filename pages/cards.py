@@ -23,6 +23,7 @@ class Drawing:
     alternative: str  # what it shows, in a sentence
     height: int = 240
     width: int = 0  # the least it can be read at; a narrower screen scrolls it
+    newest_first: bool = False  # a scrolled one begins at its end
 
 
 @dataclass(frozen=True, slots=True)

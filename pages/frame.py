@@ -45,8 +45,8 @@ def _drawing(shown: Card) -> Markup:
     ).format(drawing.alternative, drawing.height, drawing.width)
     if not drawing.width:
         return place
-    return Markup('<div class="scroll wide" tabindex="0" role="group" aria-label="{}">{}</div>').format(
-        shown.title, place
+    return Markup('<div class="scroll{}" tabindex="0" role="group" aria-label="{}">{}</div>').format(
+        " newest" if drawing.newest_first else "", shown.title, place
     )
 
 

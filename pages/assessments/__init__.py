@@ -19,7 +19,7 @@ from pages.tables import Turn, table
 
 Row = Mapping[str, Any]
 MOST_NAMED = 12
-ORDER: tuple[Tone, ...] = ("urgent", "watch", "plain", "good")
+JUDGED: tuple[Tone, ...] = ("urgent", "watch", "good", "plain")
 
 
 class AssessmentsPage(Sheet):
@@ -158,7 +158,8 @@ class AssessmentsPage(Sheet):
         rows = [row for row in rows_of(answer) if row["answers"]]
         if not rows:
             return None
-        rows.sort(key=lambda row: (ORDER.index(item_tone(row)), row["discrimination"] or 0))
+        # What is not judged yet does not stand between a teacher and what is.
+        rows.sort(key=lambda row: (JUDGED.index(item_tone(row)), row["discrimination"] or 0))
         turn = self.turns.get("questions", Turn())
         name = self.say("assessments.questions")
         body = table(self.visit.speech, rows, lists.items(self, self._item_link), turn, name)

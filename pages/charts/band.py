@@ -123,7 +123,9 @@ def _poured(
     days = [row[x] for row in rows] + [one.day for one in ahead]
     named, labels = ticks(days, speech)
     pad = max(1, (at(days[-1]) - at(days[0])) // 40) if days else 1
-    ceiling = max(top, highest) * 1.04 if top is not None else highest * 1.12
+    # The words about what is ahead stand above the highest value, never on it.
+    room = 0.14 if ahead else 0.04
+    ceiling = max(top, highest) * (1 + room) if top is not None else highest * (1.08 + room)
     lows = [v for _, v in last] + [max(0.0, one.low) for one in ahead]
     highs = [v for _, v in last] + [one.high for one in ahead]
     return {

@@ -42,7 +42,9 @@ def calendar(
         values = {row[x]: row[y] for row in rows if row[y] is not None and first <= row[x] <= today}
         weeks = _week(today, first, speech) + 1
         text = _shape().pour(_poured(values, first, today, weeks, y, unit, speech))
-        return Drawing(text, alternative or _alternative(values, y, speech), _HEIGHT, weeks * (CELL - 5) + 40)
+        return Drawing(
+            text, alternative or _alternative(values, y, speech), _HEIGHT, weeks * (CELL - 5) + 40, True
+        )
 
     return KEPT.get(key, draw)
 

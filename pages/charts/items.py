@@ -147,4 +147,4 @@ def _poured(
 
 
 def _align(share: float) -> str:
-    return "left" if share < 0.3 else "right" if share > 0.7 else "center"
+    return "left" if share < 0.4 else "right" if share > 0.6 else "center"

@@ -293,7 +293,7 @@ class ContentPage(Sheet):
             Figure(
                 self.say("content.first_reply"),
                 self._wait(middle),
-                self.say("content.half_sooner"),
+                self.say("content.half_sooner") if waits else "",
             ),
         ]
         drawing = charts.line(

@@ -83,11 +83,14 @@ async def strengths_card(sheet: Sheet, ask: Asking, key: str) -> Card:
             more = len(some) - MOST_SHOWN
             rest = paragraph(say("skill.more", n=more), "sub") if more > 0 else Markup("")
             heading = Markup("<h3>{}</h3>").format(say(f"skill.{group}"))
-            parts.append(heading + _bars(sheet, some[:MOST_SHOWN]) + rest)
+            parts.append(Markup("<div>{}</div>").format(heading + _bars(sheet, some[:MOST_SHOWN]) + rest))
     waiting = len(rows) - len(judged)
     after = paragraph(say("skill.waiting", n=waiting, need=rows[0]["need"]), "sub after") if waiting else None
     return Card(
-        skills_title(sheet, key, judged), say("skill.sub"), body=join(parts), after=after or Markup("")
+        skills_title(sheet, key, judged),
+        say("skill.sub"),
+        body=Markup('<div class="groups">{}</div>').format(join(parts)),
+        after=after or Markup(""),
     )
 
 

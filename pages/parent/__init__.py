@@ -24,8 +24,8 @@ class ParentPage(ChildSheet):
     slots = (
         Slot("words", height=200),
         Slot("glance", height=128, live=True, bare=True),
-        Slot("month", span=6, height=400),
-        Slot("courses", span=6, height=400),
+        Slot("month", span=5, height=400),
+        Slot("courses", span=7, height=400),
         Slot("worked_out", height=160),
     )
 
@@ -82,7 +82,8 @@ class ParentPage(ChildSheet):
         say, speech = self.say, self.visit.speech
         usual = say("parent.month_before", score=speech.percent(week.usual)) if week.usual is not None else ""
         if week.mean is None:
-            return Figure(say("parent.results"), "–", usual or say("learner.nothing_scored"))
+            none = say("learner.nothing_scored_then", then=usual) if usual else say("learner.nothing_scored")
+            return Figure(say("parent.results"), "–", none)
         alone = say("parent.month_unknown", n=FEWEST)
         return Figure(say("parent.results"), speech.percent(week.mean), usual or alone)
 

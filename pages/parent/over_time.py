@@ -24,8 +24,8 @@ class ChildOverTimePage(ChildSheet):
     slots = (
         Slot("active", span=6, height=300),
         Slot("finished", span=6, height=300),
-        Slot("results", span=6, height=340),
-        Slot("skills", span=6, height=340),
+        Slot("results", height=300),
+        Slot("skills", height=340),
     )
 
     async def active(self, ask: Asking) -> Card | None:

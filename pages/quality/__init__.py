@@ -31,8 +31,8 @@ class QualityPage(Sheet):
     marks = ("source",)
     slots = (
         Slot("glance", height=128, bare=True),
-        Slot("history", span=7, height=300),
-        Slot("unusual", span=5, height=300),
+        Slot("history", height=300),
+        Slot("unusual", height=300),
         Slot("behind", height=120),
         Slot("origins", height=220),
         Slot("offenders", height=320),

@@ -1,4 +1,7 @@
-"""Risk against engagement: one dot a learner. As SVG each dot is a link, with a name when focused."""
+"""Risk against engagement: one dot a learner. As SVG each dot is a link, with a name when focused.
+
+No dot lies on another: whoever would is moved to the nearest free place, sooner aside than up or down.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,12 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 720, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 48, 44
 _DOT = 8
-_NAMED = 3  # who stands furthest up is named on the picture, where names do not cover each other
-_APART = (150, 18)
+_STEP = 2 * _DOT + 1
+# Places to try, the nearest first; how far up a dot stands says more than how far right.
+_TRIED = sorted(
+    ((across * _STEP, up * _STEP) for across in range(-8, 13) for up in range(-4, 5)),
+    key=lambda moved: (math.hypot(moved[0], 3 * moved[1]), moved),
+)
 
 
 def matrix(sheet: Sheet, learners: Sequence[Learner]) -> Markup:
@@ -33,8 +40,7 @@ def matrix(sheet: Sheet, learners: Sequence[Learner]) -> Markup:
     # The axis ends where the class does, in fifths: a class that is seldom here is not a heap at the left.
     widest = max(1, math.ceil(max(one.engagement for one in learners) * 5)) / 5
     placed = _placed(learners, highest, widest)
-    named = _named(placed)
-    dots = join(_dot(sheet, one, x, y, one.learner_id in named) for one, x, y in reversed(placed))
+    dots = join(_dot(sheet, one, x, y) for one, x, y in placed)
     line = _x(middle, widest)
     return Markup(
         '<div class="scroll" tabindex="0" role="group" aria-label="{}">'
@@ -79,37 +85,41 @@ def _x(engagement: float, widest: float) -> float:
     return _LEFT + _DOT + engagement / widest * (WIDTH - _LEFT - _RIGHT - 2 * _DOT)
 
 
-def _named(placed: Sequence[tuple[Learner, float, float]]) -> set[int]:
-    chosen: list[tuple[Learner, float, float]] = []
-    for one, x, y in placed[:_NAMED]:
-        free = all(abs(x - a) > _APART[0] or abs(y - b) > _APART[1] for _, a, b in chosen)
-        if one.reasons and free:
-            chosen.append((one, x, y))
-    return {one.learner_id for one, _, _ in chosen}
-
-
 def _placed(learners: Sequence[Learner], highest: float, widest: float) -> list[tuple[Learner, float, float]]:
-    """Who would lie on another is moved aside a little: no dot hides one below it."""
-    taken: dict[tuple[int, int], int] = defaultdict(int)
+    """Who needs a look most has the first choice. Where no place is free near by, dots lie on each other."""
+    taken: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
+    full: set[tuple[float, float]] = set()
     placed = []
     floor = HEIGHT - _BOTTOM - _DOT - 2
     for one in sorted(learners, key=lambda each: (-_height(each), each.learner_id)):
         x = _x(one.engagement, widest)
         y = floor - _height(one) / highest * (floor - _TOP - 2 * _DOT)
-        cell = (round(x / (2 * _DOT)), round(y / (2 * _DOT)))
-        n = taken[cell]
-        taken[cell] += 1
-        placed.append(
-            (
-                one,
-                min(x + 5 * (n % 4), WIDTH - _RIGHT - _DOT),
-                max(_TOP + _DOT, y - 9 * (n // 4) - 3 * (n % 4)),
-            )
-        )
+        tries = ((x + across, y + up) for across, up in _TRIED)
+        free = (place for place in tries if _is_inside(*place, floor) and _is_free(taken, *place))
+        place = None if (x, y) in full else next(free, None)
+        if place is None:
+            full.add((x, y))  # a thousand learners who did nothing are not looked a place for one by one
+        x, y = place or (x, y)
+        taken[_cell(x, y)].append((x, y))
+        placed.append((one, x, y))
     return placed
 
 
-def _dot(sheet: Sheet, one: Learner, x: float, y: float, is_named: bool) -> Markup:
+def _is_inside(x: float, y: float, floor: float) -> bool:
+    return _LEFT + _DOT <= x <= WIDTH - _RIGHT - _DOT and _TOP + _DOT <= y <= floor
+
+
+def _cell(x: float, y: float) -> tuple[int, int]:
+    return int(x // _STEP), int(y // _STEP)
+
+
+def _is_free(taken: dict[tuple[int, int], list[tuple[float, float]]], x: float, y: float) -> bool:
+    column, row = _cell(x, y)
+    near = ((column + i, row + j) for i in (-1, 0, 1) for j in (-1, 0, 1))
+    return all(math.hypot(a - x, b - y) >= 2 * _DOT for cell in near for a, b in taken.get(cell, ()))
+
+
+def _dot(sheet: Sheet, one: Learner, x: float, y: float) -> Markup:
     name = one.name or sheet.say("teacher.nameless")
     why = ", ".join(flag(sheet, reason) for reason in one.reasons) or sheet.say("teacher.fine")
     share = sheet.visit.speech.share(one.engagement)
@@ -117,12 +127,11 @@ def _dot(sheet: Sheet, one: Learner, x: float, y: float, is_named: bool) -> Mark
     kind = reason_tone(one.reasons[0]) if one.reasons else "good"
     at_right = x > WIDTH * 0.72
     return Markup(
-        '<a href="/learner?child={}" class="dot {}{}" aria-label="{}"><title>{}</title>'
+        '<a href="/learner?child={}" class="dot {}" aria-label="{}"><title>{}</title>'
         '<circle cx="{:.1f}" cy="{:.1f}" r="{}"/><text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text></a>'
     ).format(
         one.learner_id,
         kind,
-        " named" if is_named else "",
         said,
         said,
         x,

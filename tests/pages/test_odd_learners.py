@@ -105,7 +105,7 @@ async def test_one_event_is_one_day_and_nothing_is_judged(odd: Elm) -> None:
     cards = await odd.cards(f"p{ONE}", "/progress")
     assert cards["words"] is not None
     said = text_of(cards["words"].body)
-    assert "You learned on 1 day." in said
+    assert "You were here on 1 day." in said
     assert "That is too little to say more yet" in said
     for name in ("results", "time", "skills", "habits"):
         card = cards[name]

@@ -76,7 +76,7 @@ async def test_the_words_say_how_many_school_days(school: Elm, pupil: int) -> No
     card = (await school.cards(f"p{pupil}", "/progress"))["words"]
     assert card is not None
     said = text_of(card.body)
-    assert f"You learned on {len(days)} days" in said
+    assert f"You were here on {len(days)} days" in said
     assert f"There were {len(school_days(min(days), until))} school days" in said
 
 
