@@ -22,7 +22,7 @@ from app.telling import Telling
 from app.touched import Touched
 from compute.disclosure import cells, protect
 from compute.leaderboard import classmates
-from compute.plan import Plan, is_help
+from compute.plan import Part, Plan, is_help
 from compute.questions import Question
 from compute.scoping import Tables
 from config.quality import quality_rules
@@ -38,6 +38,7 @@ T = TypeVar("T")
 CLASSMATES = Question("classmates", "For the desk alone.", "", "near", "learners", classmates)
 MOST_WAITING = 500  # questions in the queue before more are refused
 MOST_PLANS = 2000
+MOST_OF_A_PART = 64 << 10  # bytes; what is larger is hardly ever asked for twice
 THREADS = 4
 
 
@@ -121,7 +122,7 @@ class Door:
     def _fetch(self, question: Question, ask: Ask, scope: Scope, mark: Watermark) -> Answer:
         plan = self._plan(question, ask, scope)
         canon = [self._cells(question, cell.ask, scope, mark) for cell in cells(ask, scope)]
-        protected = protect(self._joined(plan), ask, scope, canon)
+        protected = protect(self._joined(plan, mark), ask, scope, canon)
         table = plan.finish(protected.table)
         table = table.drop_columns([name for name in table.column_names if is_help(name)])
         return Answer(
@@ -142,14 +143,25 @@ class Door:
         key = ("cells", ask, scope)
         kept = self.shelf.get(key, mark.number, "batch")
         if kept is None:
-            table = self._joined(self._plan(question, ask, scope))
+            table = self._joined(self._plan(question, ask, scope), mark)
             kept = Answer(ask, table, (), mark.at, mark.number, "")
             self.shelf.put(key, kept)
         return kept.table
 
-    def _joined(self, plan: Plan) -> pa.Table:
-        limit_s = self.settings.query_limit_s
-        return plan.join(tuple(self.warehouse.fetch(part, limit_s=limit_s) for part in plan.parts))
+    def _joined(self, plan: Plan, mark: Watermark) -> pa.Table:
+        return plan.join(tuple(self._part(part, mark) for part in plan.parts))
+
+    def _part(self, part: Part, mark: Watermark) -> pa.Table:
+        """The same SQL with the same values says the same at one watermark, whoever asks: questions share
+        their parts, and all pupils of a school its lessons. The scope is among the values."""
+        key = ("part", *self.warehouse.identity(part))
+        kept = self.shelf.get(key, mark.number, "live")
+        if kept is not None:
+            return kept.table
+        table = self.warehouse.fetch(part, limit_s=self.settings.query_limit_s)
+        if table.nbytes <= MOST_OF_A_PART:
+            self.shelf.put(key, Answer(Ask(), table, (), mark.at, mark.number, ""))
+        return table
 
     def _plan(self, question: Question, ask: Ask, scope: Scope) -> Plan:
         """Planning and compiling cost more than most answers, so they are done once."""
@@ -168,7 +180,8 @@ class Door:
         board = self.metadata.board
         if scope.rows != "own" or not board.is_on(scope.organisation_id):
             return scope
-        mates = self._joined(self._plan(CLASSMATES, Ask(question=CLASSMATES.name), scope))
+        plan = self._plan(CLASSMATES, Ask(question=CLASSMATES.name), scope)
+        mates = self._joined(plan, self.warehouse.watermark())
         learners = mates["learner_id"].to_pylist()
         return replace(scope, joined=board.among(scope.organisation_id, learners))
 

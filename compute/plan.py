@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from models.ask import ColumnMeaning
 from models.holes import Query
+
+Part: TypeAlias = ir.Table | Query
 
 # How many distinct learners stand behind a cell: `_learners_mean_score` behind that row's mean_score.
 # Present only where rows may not be seen.
@@ -39,7 +42,7 @@ def as_it_is(table: pa.Table) -> pa.Table:
 
 @dataclass(frozen=True)
 class Plan:
-    parts: tuple[ir.Table | Query, ...]
+    parts: tuple[Part, ...]
     columns: tuple[ColumnMeaning, ...]
     source: str
     join: Callable[[tuple[pa.Table, ...]], pa.Table] = only

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol, TypeAlias
@@ -36,6 +36,10 @@ class Warehouse(Protocol):
     def fetch(self, expr: ir.Expr | Query, *, limit_s: float | None = None) -> pa.Table:
         """Run an unbound Ibis expression (over models.tables), or a query whose SQL others share.
         Blocking, safe from many threads."""
+        ...
+
+    def identity(self, expr: ir.Expr | Query) -> tuple[Hashable, ...]:
+        """What decides the result at one watermark: the SQL and the values that it is given."""
         ...
 
     def append(

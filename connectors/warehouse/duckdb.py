@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from time import sleep
@@ -106,6 +106,9 @@ class DuckDBWarehouse:
         with self._reader(limit_s) as cursor:
             text = reading(cursor, statement, rollups)
             return fitted(cursor.execute(text, values).to_arrow_table(), statement.schema)
+
+    def identity(self, expr: ir.Expr | Query) -> tuple[Hashable, ...]:
+        return self._compiler.identity(expr)
 
     def append(
         self,

@@ -4,7 +4,7 @@ partitioned by month of their local day."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Literal
@@ -114,6 +114,9 @@ class PostgresWarehouse:
                 self._with_recent(statement), values, lambda v: psycopg.sql.Literal(v).as_string(cursor)
             )
             return copy_out(cursor, text, statement.schema)
+
+    def identity(self, expr: ir.Expr | Query) -> tuple[Hashable, ...]:
+        return self._compiler.identity(expr)
 
     def append(
         self,

@@ -6,7 +6,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -57,6 +57,10 @@ class Compiler:
             return found, {}
         values = what.values if isinstance(what, Query) else held(what)
         return found, {name: values[name] for name in found.holes}
+
+    def identity(self, what: ir.Expr | Query) -> tuple[Hashable, ...]:
+        statement, values = self.statement(what)
+        return statement.text, frozenset(values.items())
 
     def _kept(self, key: object) -> Statement | None:
         with self._lock:
