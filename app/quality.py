@@ -23,6 +23,7 @@ EVERY_S = 300.0
 _LONGEST_S = 10.0  # for which a stop waits
 FIRST_S = 5.0  # after start, when whoever waits for a page has it
 _DAYS_AT_ONCE = 14
+_EVENTS_AT_ONCE = 200_000  # of a small school whole months are looked at in one go: each look has its price
 _SCORED = timedelta(days=7)
 Day = tuple[int, date, int]  # organisation, day, events
 
@@ -43,16 +44,24 @@ def _checked(warehouse: Warehouse, rules: QualityRules, days: Sequence[Day]) -> 
 
 
 def _together(days: Sequence[Day], most: int) -> Iterator[list[Day]]:
-    """Runs of days that lie within so many days: one look at the events for all of them."""
+    """Runs of days that lie within so many days, or that hold few events together and have no long gap
+    between them: one look at the events for all of them."""
     part: list[Day] = []
+    events = 0
     for _, same in groupby(days, key=lambda day: day[1]):
         of_day = list(same)
-        if part and (of_day[0][1] - part[0][1]).days >= most:
+        events += sum(count for _, _, count in of_day)
+        if part and not _near(part, of_day[0][1], events, most):
             yield part
-            part = []
+            part, events = [], sum(count for _, _, count in of_day)
         part += of_day
     if part:
         yield part
+
+
+def _near(part: Sequence[Day], day: date, events: int, most: int) -> bool:
+    first, last = part[0][1], part[-1][1]
+    return (day - first).days < most or (events <= _EVENTS_AT_ONCE and (day - last).days < most)
 
 
 def show(warehouse: Warehouse, metrics: Metrics, now: datetime) -> None:

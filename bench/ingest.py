@@ -44,16 +44,19 @@ class Seen:
     query_ms: list[float] = field(default_factory=list)
 
 
-def measured(rate: int, seconds: float, batch: int, stored: int, pages: int) -> Report:
-    made = school(stored)
+def measured(given: argparse.Namespace) -> Report:
+    rate, seconds, batch, pages = given.rate, given.seconds, given.batch, given.pages
+    made = school(given.stored)
     with TemporaryDirectory(prefix="headway-bench-") as place:
         folder = Path(place) / "school"
         tokens = _prepared(made, folder)
         with _core(folder) as (process, port):
+            time.sleep(given.after)
             load = Load(str(folder), port, tokens, rate, seconds, batch)
             told, seen = _under_load(process.pid, load, pages)
         floor = float(_elsewhere("bench.floor", load))
-    return _reported(load, told, seen, floor, made.events, pages)
+    stood = f"core had stood for {given.after:g} s before the load"
+    return _reported(load, told, seen, floor, made.events, pages, stood)
 
 
 def _prepared(made: Made, folder: Path) -> tuple[str, ...]:
@@ -173,7 +176,9 @@ def _elsewhere(module: str, load: Load) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def _reported(load: Load, told: dict[str, Any], seen: Seen, floor: float, stored: int, pages: int) -> Report:
+def _reported(
+    load: Load, told: dict[str, Any], seen: Seen, floor: float, stored: int, pages: int, stood: str
+) -> Report:
     late = told["latencies_ms"]
     per_event = seen.cpu_s * 1e6 / max(told["accepted"], 1)
     figures = {
@@ -197,6 +202,7 @@ def _reported(load: Load, told: dict[str, Any], seen: Seen, floor: float, stored
     if seen.query_ms:
         figures["query_p95_ms"] = percentile(seen.query_ms, 0.95)
     notes = [
+        stood,
         f"events of {told['bytes']} bytes; an answer counts from the time its request was due",
         "cpu is all of core's: HTTP, gate, consent, personal data, dedup, roll-ups, quality, questions",
     ]
@@ -210,7 +216,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--batch", type=int, default=500, help="events a request (500)")
     parser.add_argument("--stored", type=int, default=2_000_000, help="events stored before (2000000)")
     parser.add_argument("--pages", type=int, default=0, help="pages that ask beside it, once a second (0)")
+    parser.add_argument(
+        "--after",
+        type=float,
+        default=30,
+        help="seconds that core stands before: its first looks are over (30)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     given = parser.parse_args(argv)
-    print(show(measured(given.rate, given.seconds, given.batch, given.stored, given.pages), given.json))
+    print(show(measured(given), given.json))
     return 0

@@ -36,7 +36,7 @@ T = TypeVar("T")
 THREADS = 2
 MOST_LISTENERS, MOST_OF_ONE = 500, 20
 MOST_WAITING = 200_000  # events
-REST_S = 0.1  # between two looks at what has come
+REST_S = 0.25  # between two looks at what has come
 _FREE_DAYS_S = 60.0
 
 

@@ -55,7 +55,7 @@ _WAITING = "watermark > (SELECT number FROM folded)"
 _MOVE_WATERMARK = 'UPDATE watermark SET number = number + 1, "at" = now() RETURNING number, "at"'
 _BULK = 50_000  # batches from here on are folded at once, in their own transaction
 _TRIES, _BETWEEN_S = 20, 0.1  # of a checkpoint
-_MOST_RECENT = 500_000  # when so many wait to be folded, the next append does it
+_MOST_RECENT = 1_500_000  # when so many wait to be folded, the next append does it
 
 
 class DuckDBWarehouse:
