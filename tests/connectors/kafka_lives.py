@@ -3,12 +3,14 @@ imported once, each life is a fork. Run as a process of its own; the broker live
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 
@@ -46,12 +48,12 @@ class Told:
         self._door.writer.put(submission)
 
 
-def _live(address: str, brokers: str, alone: bool, told: int) -> None:
+def _live(address: str, brokers: str, alone: bool, told: int, consumers: int = 2) -> None:
     warehouse = migrated(address)
     door = Door(warehouse, FixedSchools.of("s1", "s2", "s3"))
     way = WayIn(Told(door, told).put, warehouse.offsets)
-    for number in range(2):
-        KafkaConsumer(said(brokers, alone=alone, consumers=2), way, Lag(), number).start()
+    for number in range(consumers):
+        KafkaConsumer(said(brokers, alone=alone, consumers=consumers), way, Lag(), number).start()
     threading.Event().wait(_LONGEST_S)
 
 
@@ -77,15 +79,57 @@ def one_life(address: str, brokers: str, alone: bool, dice: random.Random) -> bo
     return bool(ready)
 
 
+def side_by_side(address: str, brokers: str, ends: Mapping[str, int], processes: int = 2) -> list[int]:
+    """Processes of one group at once, until all is read; returns how often each committed."""
+    start, go = os.pipe()
+    children = [_beside(address, brokers, start, go) for _ in range(processes)]
+    for _, reading in children:
+        assert os.read(reading, 1) == b"r", "a process did not start"
+    os.close(go)  # all join the group at once: it waits 3 s before its first assignment
+    warehouse = migrated(address)
+    until = time.monotonic() + _LONGEST_S
+    while not drained(warehouse, ends):
+        if time.monotonic() > until:
+            raise SystemExit("not everything was read in time")
+        time.sleep(0.05)
+    warehouse.close()
+    for child, _ in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return [len(os.read(reading, 1 << 16)) for _, reading in children]
+
+
+def _beside(address: str, brokers: str, start: int, go: int) -> tuple[int, int]:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(go)
+            migrated(address).close()
+            os.write(writing, b"r")
+            os.read(start, 1)
+            _live(address, brokers, False, writing, consumers=1)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)  # it should have been killed
+    os.close(writing)
+    return child, reading
+
+
 def drained(warehouse: Warehouse, ends: Mapping[str, int]) -> bool:
     known = warehouse.offsets()
     return all(int(known.get(key, 0)) >= end for key, end in ends.items())
 
 
 def main(arguments: Sequence[str]) -> None:
-    address, brokers, way, lives, seed = arguments
+    address, brokers, way, *more = arguments
     warm()
     kafka._BATCH = 20  # so that a life has more than one commit to be killed in
+    if way == "side-by-side":
+        print(json.dumps(side_by_side(address, brokers, json.loads(more[0]))))
+        return
+    lives, seed = more
     dice = random.Random(int(seed))
     worked = sum(one_life(address, brokers, way == "alone", dice) for _ in range(int(lives)))
     print(worked)

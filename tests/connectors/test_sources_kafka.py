@@ -222,6 +222,23 @@ def test_killed_in_a_group_every_message_is_there_once(warehouse_address: str, b
     finish(warehouse_address, broker, 1_500)
 
 
+@pytest.mark.parametrize("warehouse_address", ["postgres"], indirect=True)
+def test_two_processes_at_once_share_the_topics_and_store_every_message_once(
+    warehouse_address: str, broker: Broker
+) -> None:
+    fill(broker, 600)
+    migrated(warehouse_address).close()
+    words = [warehouse_address, broker.address, "side-by-side", json.dumps(broker.ends)]
+    command = [sys.executable, "-m", "tests.connectors.kafka_lives", *words]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr[-3000:]
+    commits = json.loads(told.stdout)
+    assert len(commits) == 2 and min(commits) > 0, commits
+    warehouse = migrated(warehouse_address)
+    assert_all_there_once(warehouse, 600)
+    warehouse.close()
+
+
 def lives(address: str, broker: Broker, way: str, count: int) -> int:
     migrated(address).close()
     command = [sys.executable, "-m", "tests.connectors.kafka_lives", address, broker.address, way, str(count)]
