@@ -30,8 +30,8 @@ class ContentPage(Sheet):
     slots = (
         Slot("losses", height=180),
         Slot("lessons", height=320),
-        Slot("videos", span=6, height=420),
-        Slot("curve", span=6, height=420),
+        Slot("videos", height=420),
+        Slot("curve", height=360),
         Slot("talk", span=7, height=320, live=True),
         Slot("waiting", span=5, height=320, live=True),
     )
