@@ -21,7 +21,6 @@ _SURE = 1e-12
 _LONGEST = 400  # answers of one learner in one skill that a fit looks at
 MASTERED = 0.95
 GAP = 0.5
-ENOUGH_ANSWERS = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,6 @@ def question(name: str) -> Question:
     return found
 
 
-def tables_for(ask: Ask, tables: Tables) -> Plan:
-    return question(ask.question).plan(ask, tables)
-
-
 def _learners(ask: Ask, tables: Tables) -> Plan:
     """Every learner of the scope, also those who did nothing, beside the asked measures."""
     checks.refuse_single_learners(("learner_id",), tables)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from models.ask import Watermark
 from models.desk import Desk
@@ -14,11 +13,6 @@ from models.errors import HeadwayError
 
 PATIENCE_S = 60.0  # how old a card that is not live may get
 TICK_S = 0.25  # moves that come closer together are one refresh
-
-
-class Due(Protocol):
-    @property
-    def live(self) -> bool: ...
 
 
 class Pulse:

@@ -120,9 +120,6 @@ class Speech:
         """`skeleton` names the fields; the locale puts them in its order."""
         return _day(self.locale_name, day, skeleton)
 
-    def long_day(self, day: date) -> str:
-        return str(dates.format_date(day, "full", locale=self.locale))
-
     def weekday(self, day: date) -> str:
         return str(dates.format_date(day, "EEEE", locale=self.locale))
 

@@ -28,7 +28,6 @@ COLUMNS = (
     "currency",
 )
 _ENCODE = msgspec.json.Encoder()
-_DICTS = msgspec.json.Decoder(list[dict[str, Any]])
 _DICT = msgspec.json.Decoder(dict[str, Any])
 Clean = Callable[[str], str]
 
