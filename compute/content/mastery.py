@@ -27,6 +27,7 @@ from compute.content.narrow import (
     meanings_of,
     schema_of,
 )
+from compute.forms import Form, shared
 from compute.mastery import GAP, MASTERED, Skill
 from compute.plan import Plan
 from compute.scoping import Tables
@@ -145,17 +146,34 @@ def _planned(ask: Ask, tables: Tables, columns: Meanings, told: Any) -> Plan:
     check(ask, _OWN, spans=False)
     # Prerequisites of an asked skill are looked at too, so the skill is picked at the end.
     wide = replace(ask, where=tuple(w for w in ask.where if w.dimension not in _OWN))
-    skills = tables["skill"].select("skill_id", "title", "subject", "requires_skill_id")
-    fitted, blend = tables["skill_model"], tables["mastery_model"]
     return Plan(
-        parts=(answered(wide, tables), skills, fitted.drop("organisation_id"), blend.select("weights")),
+        parts=(
+            shared(_answered, wide, tables),
+            *(shared(build, Ask(), tables) for build in (_skill_rows, _fitted_rows, _weights)),
+        ),
         columns=meanings_of(columns),
         source="events, skill_model",
         join=functools.partial(_table, ask=ask, columns=columns, told=told),
     )
 
 
-def answered(ask: Ask, tables: Tables) -> ir.Table:
+def _answered(tables: Tables, form: Form) -> ir.Table:
+    return answered(form, tables)
+
+
+def _skill_rows(tables: Tables, _: Form) -> ir.Table:
+    return tables["skill"].select("skill_id", "title", "subject", "requires_skill_id")
+
+
+def _fitted_rows(tables: Tables, _: Form) -> ir.Table:
+    return tables["skill_model"].drop("organisation_id")
+
+
+def _weights(tables: Tables, _: Form) -> ir.Table:
+    return tables["mastery_model"].select("weights")
+
+
+def answered(ask: Ask | Form, tables: Tables) -> ir.Table:
     """Answers to questions of a skill, in order: learner_id, skill_id, correct, occurred_at, day."""
     answers = events_of(ask, tables, "quiz_answer")
     items = tables["item"].select("item_id", of_item="skill_id")

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from compute import checks, planner
 from compute.dimensions import dimension
+from compute.forms import Blanks, Form, in_span, values_in
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning, Where
@@ -49,18 +50,15 @@ def values_of(ask: Ask, name: str) -> tuple[str, ...] | None:
     return tuple(v for v in dict.fromkeys(asked[0]) if all(v in other for other in asked))
 
 
-def events_of(ask: Ask, tables: Tables, *kinds: str) -> ir.Table:
+def events_of(ask: Ask | Form, tables: Tables, *kinds: str) -> ir.Table:
     events = tables["events"]
     return rows_of(events.filter(events.event_type.isin(kinds)), ask, tables)
 
 
-def rows_of(rows: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
+def rows_of(rows: ir.Table, ask: Ask | Form, tables: Tables) -> ir.Table:
     """The rows of a table with learners, days and courses that the question asks for. A class is its
     members of today, in the class's course."""
-    if ask.since:
-        rows = rows.filter(rows.day >= ibis.literal(ask.since))
-    if ask.until:
-        rows = rows.filter(rows.day < ibis.literal(ask.until))
+    rows = in_span(rows, ask)
     for where in ask.where:
         if where.dimension not in ("class_id", "learner_id") and where.dimension in rows.columns:
             rows = rows.filter(_among(rows[where.dimension], where))
@@ -79,7 +77,7 @@ def of_courses(rows: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
     return _of_class_courses(rows, ask, tables)
 
 
-def _of_class_courses(rows: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
+def _of_class_courses(rows: ir.Table, ask: Ask | Form, tables: Tables) -> ir.Table:
     for where in ask.where:
         if where.dimension == "class_id":
             classes = tables["class"]
@@ -88,8 +86,8 @@ def _of_class_courses(rows: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
     return rows
 
 
-def _among(column: ir.Value, where: Where) -> ir.BooleanValue:
-    return column.isin(checks.values_of(where, dimension(where.dimension)))
+def _among(column: ir.Value, where: Where | Blanks) -> ir.BooleanValue:
+    return column.isin(values_in(where, dimension(where.dimension)))
 
 
 def first_of_each(rows: ir.Table, *keys: str) -> ir.Table:
