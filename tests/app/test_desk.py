@@ -209,6 +209,30 @@ async def test_equal_questions_asked_at_once_are_computed_once(
     assert {answer.key for answer in answers} == {answers[0].key}
 
 
+async def test_what_is_equal_for_two_askers_is_read_once_and_what_is_not_is_not(
+    doorway: Doorway, hill: Hill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[object] = []
+    fetch = hill.door.warehouse.fetch
+
+    def counting(expr: object, **given: object) -> object:
+        fetched.append(expr)
+        return fetch(expr, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hill.door.warehouse, "fetch", counting)
+    titled = Ask(measures=("events",), by=("course_id",), options=(("labels", True),))
+    ada, guardian = await desk_of(doorway, hill, "ada"), await desk_of(doorway, hill, "guardian")
+    own = (await ada.ask(titled)).rows()
+    assert len(fetched) == 2, "events and titles"
+    both = (await guardian.ask(titled)).rows()
+    assert len(fetched) == 3, "the titles are the school's"
+    assert [sum(row["events"] for row in rows) for rows in (own, both)] == [1, 2]
+    hill.happened("S1", day=1, course_id="c1")
+    now = (await ada.ask(titled)).rows()
+    assert len(fetched) == 5, "at another watermark nothing is taken for known"
+    assert sum(row["events"] for row in now) == 2
+
+
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
