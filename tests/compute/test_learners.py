@@ -284,7 +284,8 @@ def test_skills_are_those_of_plain_python(school: School) -> None:
 
 
 def test_every_question_keeps_to_the_scope_and_the_ask(school: School) -> None:
-    for name in QUESTIONS:
+    # The scope is the same expression on both engines; on the second, the one with most parts is enough.
+    for name in QUESTIONS if school[0].engine == "duckdb" else ("learner_profile",):
         compare_scopes(school[0], name)
 
 
@@ -294,14 +295,15 @@ def compare_scopes(warehouse: Warehouse, name: str) -> None:
     taught = Scope(1, "taught", ON, classes=("k1",), sees_rows=True)
     elsewhere = Scope(2, "organisation", ON, sees_rows=True)
     everybody = asked(warehouse, Ask(name))
-    assert {r["learner_id"] for r in asked(warehouse, Ask(name), own)} <= {3}
-    assert asked(warehouse, Ask(name), own) == [r for r in everybody if r["learner_id"] == 3]
+    mine = asked(warehouse, Ask(name), own)
+    assert mine == [r for r in everybody if r["learner_id"] == 3]
     child = Ask(name, where=(Where("learner_id", "=", (3,)),))
-    assert asked(warehouse, child, linked) == asked(warehouse, Ask(name), own) == asked(warehouse, child)
+    assert asked(warehouse, child, linked) == mine == asked(warehouse, child)
     assert asked(warehouse, Ask(name, where=(Where("learner_id", "=", (1,)),)), linked) == []
     of_class = Ask(name, where=(Where("class_id", "in", ("k1",)), Where("course_id", "=", ("c1",))))
-    assert asked(warehouse, Ask(name), taught) == asked(warehouse, of_class)
-    assert {r["learner_id"] for r in asked(warehouse, Ask(name), taught)} <= {1}
+    of_taught = asked(warehouse, Ask(name), taught)
+    assert of_taught == asked(warehouse, of_class)
+    assert {r["learner_id"] for r in of_taught} <= {1}
     assert asked(warehouse, Ask(name), elsewhere) == []
     for wrong in (
         Ask(name, by=("week",)),
