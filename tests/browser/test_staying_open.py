@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from connectors.metadata import metadata_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 ADMIN = Place("amara", "administrator", "/admin?period=month")
+MIA = Place("mia", "student", "/student")
 TEACHER = Place("hartmann", "teacher", "/teacher?period=month")
 
 
@@ -78,6 +80,31 @@ async def test_an_event_changes_an_open_page_within_a_second(own: Running, guest
             await asyncio.sleep(1.5)
         assert opened.seen.errors == []
     assert min(delays) < 1000, delays
+
+
+def readme_line(own: Running) -> str:
+    """The README's line for newcomers, sent to this school."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    line = text[text.index("curl -s http://127.0.0.1:8081/api/v1/events") :].split("\n```")[0]
+    settings = read_settings({}, demo=True, data=own.data)
+    with metadata_of(settings) as metadata:
+        token = metadata.tokens.create("amara", ["send-events"], days=1)
+    return f"TOKEN={token}\n" + line.replace("http://127.0.0.1:8081", own.api)
+
+
+async def test_the_readme_s_line_is_seen_on_mia_s_page(own: Running, guests: Walker) -> None:
+    async with guests.open(MIA) as opened:
+        before = await opened.page.inner_text("#stage")
+        await opened.page.evaluate(_WATCH)
+        told = await asyncio.to_thread(
+            subprocess.run, ["bash", "-c", readme_line(own)], capture_output=True, text=True, check=True
+        )
+        assert '"accepted":1' in told.stdout, told.stdout
+        await until(opened, "() => window.moved.length", 10)
+        await asyncio.sleep(1)
+        after = await opened.page.inner_text("#stage")
+    assert after != before
+    assert "today" in after
 
 
 async def test_a_killed_ui_process_comes_back_under_open_pages(own: Running, guests: Walker) -> None:
