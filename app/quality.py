@@ -31,7 +31,7 @@ Day = tuple[int, date, int]  # organisation, day, events
 def check_days(warehouse: Warehouse, rules: QualityRules, *, days_at_once: int = _DAYS_AT_ONCE) -> int:
     """Looks at every day that got events since it was looked at; returns how many days that were."""
     waiting = warehouse.fetch(quality_checks.stored_days()).to_pylist()
-    for days in _together([(d["organisation_id"], d["day"], d["now"]) for d in waiting], days_at_once):
+    for days in together([(d["organisation_id"], d["day"], d["now"]) for d in waiting], days_at_once):
         warehouse.write("quality_check", _checked(warehouse, rules, days))
     return len(waiting)
 
@@ -43,7 +43,7 @@ def _checked(warehouse: Warehouse, rules: QualityRules, days: Sequence[Day]) -> 
     return quality_checks.rows(rules.consistency, found, twice, days)
 
 
-def _together(days: Sequence[Day], most: int) -> Iterator[list[Day]]:
+def together(days: Sequence[Day], most: int) -> Iterator[list[Day]]:
     """Runs of days that lie within so many days, or that hold few events together and have no long gap
     between them: one look at the events for all of them."""
     part: list[Day] = []

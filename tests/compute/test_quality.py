@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from app.quality import check_days
+from app.quality import check_days, together
 from compute.quality_anomalies import find
 from compute.questions import question
 from compute.scoping import Tables
@@ -272,3 +272,13 @@ def test_the_gauge_tells_the_last_seven_days(engine: Warehouse) -> None:
     text = metrics.text().decode()
     assert f'analytics_data_quality_score{{dimension="completeness"}} {100 * (1 - 1 / 12)}'[:70] in text
     assert 'analytics_data_quality_score{dimension="timeliness"} 100.0' in text
+
+
+def test_near_days_with_few_events_are_looked_at_together() -> None:
+    def looks(after: list[int], events: int) -> list[list[int]]:
+        found = together([(1, DAY + timedelta(days=n), events) for n in after], 14)
+        return [[(day - DAY).days for _, day, _ in part] for part in found]
+
+    assert looks(list(range(90)), 1_000) == [list(range(90))]
+    assert looks([0, 1, 40, 41], 1_000) == [[0, 1], [40, 41]]
+    assert looks(list(range(30)), 1_000_000) == [list(range(14)), list(range(14, 28)), [28, 29]]
