@@ -162,7 +162,9 @@ class AssessmentsPage(Sheet):
         rows.sort(key=lambda row: (JUDGED.index(item_tone(row)), row["discrimination"] or 0))
         turn = self.turns.get("questions", Turn())
         name = self.say("assessments.questions")
-        body = table(self.visit.speech, rows, lists.items(self, self._item_link), turn, name)
+        # The card has the plain name; two landmarks of one name are told apart by nobody.
+        region = f"{name}: {self.say('assessments.verdict')}"
+        body = table(self.visit.speech, rows, lists.items(self, self._item_link), turn, region)
         return Card(name, self.say("assessments.questions_sub"), body=body)
 
     def _map_told(self, rows: Sequence[Row]) -> str:
