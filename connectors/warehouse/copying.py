@@ -18,7 +18,8 @@ def copy_in(cursor: Cursor, table: str, rows: pa.Table) -> None:
     if not len(rows):
         return
     text = io.BytesIO()
-    csv.write_csv(_without_nul(rows), text, _WRITE)
+    # In one chunk: of a table that begins with an empty one, pyarrow writes NULs over the first rows.
+    csv.write_csv(_without_nul(rows.combine_chunks()), text, _WRITE)
     with cursor.copy(f'COPY "{table}" ({quoted(rows.column_names)}) FROM STDIN (FORMAT csv)') as copy:
         copy.write(text.getbuffer())
 

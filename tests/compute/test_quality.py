@@ -22,6 +22,7 @@ from models.ask import Ask, Where
 from models.errors import BadQuestion, HeadwayError, NotFound
 from models.quality import DIMENSIONS
 from models.scope import Scope
+from models.tables import QUALITY_CHECK
 from tests.builders import MONDAY, dimension, event, events
 from tests.school import KNOWN, Lived
 
@@ -282,3 +283,13 @@ def test_near_days_with_few_events_are_looked_at_together() -> None:
     assert looks(list(range(90)), 1_000) == [list(range(90))]
     assert looks([0, 1, 40, 41], 1_000) == [[0, 1], [40, 41]]
     assert looks(list(range(30)), 1_000_000) == [list(range(14)), list(range(14, 28)), [28, 29]]
+
+
+def test_a_look_at_days_far_apart_notes_each_of_them_by_itself(engine: Warehouse) -> None:
+    days = [MONDAY + timedelta(days=n) for n in (0, 3, 9, 20)]
+    sent = [day for n, day in enumerate(days) for _ in range(n + 1)]
+    engine.append(events([event("lesson_complete", day, **FULL, duration_s=5.0) for day in sent]))
+    assert check_days(engine, RULES) == len(days)
+    looked = engine.fetch(QUALITY_CHECK.unbound).to_pylist()
+    unstarted = {row["day"]: row["broken"] for row in looked if row["rule"] == "complete-after-start"}
+    assert unstarted == {day.date(): n for n, day in enumerate(days, start=1)}
