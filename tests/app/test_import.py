@@ -31,6 +31,7 @@ from connectors.warehouse.deadletters import DeadLetters, LetterFilter
 from models.errors import TooMany
 from models.tables import EVENTS, LEARNER_COURSE_DAY
 from tests.app.conftest import Hill
+from tests.builders import event, events
 from tests.connectors.intake_school import NOON, sent
 from tests.hill import CHEAP, SECRET, found
 
@@ -135,6 +136,20 @@ def test_a_file_is_taken_in_once_and_again_only_when_asked(
     assert "0 accepted, 30 known already" in capsys.readouterr().out
     with stored_in(place) as warehouse:
         assert ids(warehouse) == wanted
+
+
+def test_what_was_stored_is_checked_against_its_contract(
+    place: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.ndjson"
+    written(path, 3)
+    assert run(place, path) == 0
+    soon = datetime.now(UTC) + timedelta(hours=1)  # as if the gate had let it in during the next import
+    with stored_in(place) as warehouse:
+        warehouse.append(events([event(received_at=soon, device_type="fridge")]))
+    written(path, 4)
+    assert run(place, path) == importing.BROKEN
+    assert "device_type" in capsys.readouterr().err
 
 
 def test_rows_without_ids_are_known_again(
