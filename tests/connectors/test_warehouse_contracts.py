@@ -14,6 +14,8 @@ from models.contracts import broken, contract
 from models.tables import DIMENSION_TABLES, EVENTS, LEARNER, TABLES, TRAINER, Table
 from tests.builders import arrow, dimension, event, events
 
+HIDDEN = "watermark"  # on DuckDB the commit of each event stands beside it; no question sees that column
+
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_table_has_a_contract_over_its_columns(table: Table) -> None:
@@ -32,7 +34,10 @@ def test_what_the_warehouse_holds_keeps_its_contracts(engine: Warehouse, warehou
         if engine.engine == "duckdb"
         else ibis.connect(warehouse_address)
     )
-    assert {t.name: broken(t.name, inside.table(t.name)) for t in TABLES} == {t.name: [] for t in TABLES}
+    held = {t.name: inside.table(t.name) for t in TABLES}
+    if engine.engine == "duckdb":
+        held["events"] = held["events"].drop(HIDDEN)
+    assert {name: broken(name, rows) for name, rows in held.items()} == {t.name: [] for t in TABLES}
     inside.disconnect()
 
 
