@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
 
+from app import mastery, quality
 from app.door import Door
 from app.ingest import open_writer
 from app.live.hub import Hub
 from app.live.struggle import Struggles
 from app.local import LocalDoorway
-from app.mastery import MasteryWatch
 from app.metrics import Metrics
 from app.pulse import Pulse
-from app.quality import QualityWatch
 from app.socket import DeskSocket
 from app.sources import Consumers, open_consumers
+from app.watch import Watch
 from compute.rollups import DELTAS
 from config.quality import quality_rules
 from config.settings import Settings
@@ -44,8 +45,7 @@ class Core:
         self._writer: Writer | None = None
         self._live: Hub | None = None
         self._pulse: Pulse | None = None
-        self._quality: QualityWatch | None = None
-        self._mastery: MasteryWatch | None = None
+        self._watches: list[Watch] = []
         self._socket: DeskSocket | None = None
         self._consumers: Consumers | None = None
 
@@ -86,16 +86,23 @@ class Core:
         await asyncio.to_thread(self.take, door)
         self._pulse = Pulse(self.door, on_closed=self.broken.set)
         self._pulse.start()
-        self._quality = QualityWatch(warehouse, quality_rules(), self.metrics)
-        self._quality.start()
-        self._mastery = MasteryWatch(warehouse)
-        self._mastery.start()
+        self._watches = self._watched(warehouse)
+        for watch in self._watches:
+            watch.start()
         self._socket = DeskSocket(self.doorway, self.settings.socket)
         await self._socket.start()
         self._consumers = await asyncio.to_thread(
             open_consumers, self.settings, warehouse, metadata, self.writer, self.metrics
         )
         log.info("core is ready")
+
+    def _watched(self, warehouse: Warehouse) -> list[Watch]:
+        judge = partial(quality.look, warehouse, quality_rules(), self.metrics)
+        fit = partial(mastery.look, warehouse)
+        return [
+            Watch(judge, quality.FIRST_S, quality.EVERY_S),
+            Watch(fit, mastery.FIRST_S, mastery.EVERY_S),
+        ]
 
     def take(self, door: Door, live: Hub | None = None) -> None:
         """From here on questions are answered."""
@@ -148,9 +155,8 @@ class Core:
             await asyncio.to_thread(self._writer.close)
         if self._live is not None:
             await asyncio.to_thread(self._live.close)
-        for watch in (self._quality, self._mastery):
-            if watch is not None:
-                await watch.stop()
+        for watch in self._watches:
+            await watch.stop()
         if self._pulse is not None:
             await self._pulse.stop()
         if self._door is not None:

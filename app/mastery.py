@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -23,9 +21,8 @@ from models.scope import Scope
 from models.tables import MASTERY_MODEL, SKILL_MODEL, Table
 
 log = logging.getLogger("headway.mastery")
-FIRST_S = 20.0  # after start, when whoever waits for a page has it
+FIRST_S = 20.0
 EVERY_S = 3600.0
-_LONGEST_S = 10.0  # for which a stop waits
 _MORE = 0.02  # so many more answers are worth fitting again
 FEWEST = 200  # answers; fewer fit nothing
 MOST = 300_000  # answers of so many are enough for a few rates a skill, and the time stays bounded
@@ -94,36 +91,9 @@ def _table(table: Table, rows: Sequence[dict[str, object]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), table.schema.to_pyarrow())
 
 
-class MasteryWatch:
-    """Once an hour, in a thread; where hardly anything was answered since it costs one count."""
-
-    def __init__(self, warehouse: Warehouse, every_s: float = EVERY_S) -> None:
-        self._warehouse = warehouse
-        self._every_s = every_s
-        self._task: asyncio.Task[None] | None = None
-        self._looking: asyncio.Future[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.ensure_future(self._watch())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._looking is not None:
-            # The thread goes on: the warehouse must not close under it.
-            await asyncio.wait([self._looking], timeout=_LONGEST_S)
-
-    async def _watch(self) -> None:
-        await asyncio.sleep(FIRST_S)
-        while True:
-            self._looking = asyncio.ensure_future(asyncio.to_thread(self.look))
-            await asyncio.shield(self._looking)
-            await asyncio.sleep(self._every_s)
-
-    def look(self) -> None:
-        try:
-            fit_all(self._warehouse, datetime.now(UTC))
-        except HeadwayError as error:
-            log.warning("skills were not fitted: %s", error.detail)
+def look(warehouse: Warehouse) -> None:
+    """Where hardly anything was answered since the last time it costs one count."""
+    try:
+        fit_all(warehouse, datetime.now(UTC))
+    except HeadwayError as error:
+        log.warning("skills were not fitted: %s", error.detail)

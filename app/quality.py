@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -20,8 +18,7 @@ from models.quality import DIMENSIONS, QualityRules
 
 log = logging.getLogger("headway.quality")
 EVERY_S = 300.0
-_LONGEST_S = 10.0  # for which a stop waits
-FIRST_S = 5.0  # after start, when whoever waits for a page has it
+FIRST_S = 5.0
 _DAYS_AT_ONCE = 14
 _EVENTS_AT_ONCE = 200_000  # of a small school whole months are looked at in one go: each look has its price
 _SCORED = timedelta(days=7)
@@ -72,39 +69,10 @@ def show(warehouse: Warehouse, metrics: Metrics, now: datetime) -> None:
             metrics.quality.labels("overall" if name == "score" else name).set(found[name])
 
 
-class QualityWatch:
-    """Every few minutes, in a thread; a day that nothing was added to costs nothing."""
-
-    def __init__(
-        self, warehouse: Warehouse, rules: QualityRules, metrics: Metrics, every_s: float = EVERY_S
-    ) -> None:
-        self._warehouse, self._rules, self._metrics = warehouse, rules, metrics
-        self._every_s = every_s
-        self._task: asyncio.Task[None] | None = None
-        self._looking: asyncio.Future[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.ensure_future(self._watch())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._looking is not None:
-            # The thread goes on: the warehouse must not close under it.
-            await asyncio.wait([self._looking], timeout=_LONGEST_S)
-
-    async def _watch(self) -> None:
-        await asyncio.sleep(FIRST_S)
-        while True:
-            self._looking = asyncio.ensure_future(asyncio.to_thread(self.look))
-            await asyncio.shield(self._looking)
-            await asyncio.sleep(self._every_s)
-
-    def look(self) -> None:
-        try:
-            check_days(self._warehouse, self._rules)
-            show(self._warehouse, self._metrics, datetime.now(UTC))
-        except HeadwayError as error:
-            log.warning("data quality was not looked at: %s", error.detail)
+def look(warehouse: Warehouse, rules: QualityRules, metrics: Metrics) -> None:
+    """A day that nothing was added to costs nothing."""
+    try:
+        check_days(warehouse, rules)
+        show(warehouse, metrics, datetime.now(UTC))
+    except HeadwayError as error:
+        log.warning("data quality was not looked at: %s", error.detail)

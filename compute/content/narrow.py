@@ -9,7 +9,6 @@ import pyarrow as pa
 from compute import checks, planner
 from compute.dimensions import dimension
 from compute.forms import Blanks, Form, in_span, values_in
-from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning, Where
 from models.errors import BadQuestion
@@ -112,7 +111,3 @@ def schema_of(columns: Meanings) -> pa.Schema:
 
 def meanings_of(columns: Meanings) -> tuple[ColumnMeaning, ...]:
     return tuple(ColumnMeaning(name, "detail", unit, meaning) for name, (_, unit, meaning) in columns.items())
-
-
-def planned(parts: tuple[ir.Table, ...], columns: Meanings, source: str, **more: object) -> Plan:
-    return Plan(parts=parts, columns=meanings_of(columns), source=source, **more)  # type: ignore[arg-type]

@@ -1,28 +1,15 @@
-"""What core watches in threads of its own: a stop waits for the look that is under way."""
+"""What core watches in threads: again and again, and a stop waits for the look that is under way."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any
 
-import pytest
-
-from app import mastery, quality
-from app.mastery import MasteryWatch
-from app.metrics import Metrics
-from app.quality import QualityWatch
-from config.quality import quality_rules
+from app.watch import Watch
 
 
-@pytest.mark.parametrize("module", [mastery, quality])
-async def test_a_stop_waits_for_the_look_under_way(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stop_waits_for_the_look_under_way() -> None:
     """Else the warehouse would close under it."""
-    monkeypatch.setattr(module, "FIRST_S", 0.0)
-    warehouse: Any = None  # the look below asks nothing
-    watch = (
-        MasteryWatch(warehouse) if module is mastery else QualityWatch(warehouse, quality_rules(), Metrics())
-    )
     begun, end = threading.Event(), threading.Event()
     looked: list[str] = []
 
@@ -31,7 +18,7 @@ async def test_a_stop_waits_for_the_look_under_way(module: Any, monkeypatch: pyt
         end.wait(10)
         looked.append("to the end")
 
-    monkeypatch.setattr(watch, "look", look)
+    watch = Watch(look, first_s=0, every_s=3600)
     watch.start()
     assert await asyncio.to_thread(begun.wait, 10)
     stopping = asyncio.ensure_future(watch.stop())
@@ -40,3 +27,17 @@ async def test_a_stop_waits_for_the_look_under_way(module: Any, monkeypatch: pyt
     end.set()
     await stopping
     assert looked == ["to the end"]
+
+
+async def test_it_looks_again() -> None:
+    third = threading.Event()
+    looks = iter(range(10))
+
+    def look() -> None:
+        if next(looks) == 2:
+            third.set()
+
+    watch = Watch(look, first_s=0, every_s=0.01)
+    watch.start()
+    assert await asyncio.to_thread(third.wait, 10)
+    await watch.stop()

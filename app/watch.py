@@ -1,0 +1,41 @@
+"""Work that core does again and again in a thread of its own, where nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_LONGEST_S = 10.0  # for which a stop waits
+
+
+@dataclass(slots=True)
+class Watch:
+    """`look` is called some time after the start, when whoever waits for a page has it, and then again and
+    again. It raises nothing: what it cannot do it logs."""
+
+    look: Callable[[], None]
+    first_s: float
+    every_s: float
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _looking: asyncio.Future[None] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        self._task = asyncio.ensure_future(self._watch())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._looking is not None:
+            # The thread goes on: the warehouse must not close under it.
+            await asyncio.wait([self._looking], timeout=_LONGEST_S)
+
+    async def _watch(self) -> None:
+        await asyncio.sleep(self.first_s)
+        while True:
+            self._looking = asyncio.ensure_future(asyncio.to_thread(self.look))
+            await asyncio.shield(self._looking)
+            await asyncio.sleep(self.every_s)
