@@ -132,3 +132,23 @@ async def mounted(school: Elm, doorway: Doorway | None = None, **parts: Any) -> 
         server.unlisten()
         server.stop()
         await server._http.close_all_connections()
+        await _at_rest()
+
+
+# What ends with the loop only: it sends nothing.
+_LASTING = {"_tell", "WebSocketProtocol13._receive_frame_loop"}
+
+
+async def _at_rest(seconds: float = 5) -> None:
+    """Pages that a test left behind fill themselves to the end: a loop that closes in the middle of it leaves
+    messages that nobody awaits, which the next collection of garbage holds against some later test."""
+    loop = asyncio.get_running_loop()
+    end, mine = loop.time() + seconds, asyncio.current_task()
+    calm = 0
+    while calm < 3 and loop.time() < end:
+        tasks = asyncio.all_tasks() - {mine}
+        busy = {task for task in tasks if getattr(task.get_coro(), "__qualname__", "") not in _LASTING}
+        if busy:
+            await asyncio.wait(busy, timeout=0.5)
+        calm = 0 if busy else calm + 1
+        await asyncio.sleep(0)
