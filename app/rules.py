@@ -18,6 +18,7 @@ class Rule:
     method: str
     path: str  # as the route declares it, with {parameters}
     action: str | None
+    tells: bool = False  # a valid token without the action is told so, with 403: it learns of no data
 
     @property
     def is_open(self) -> bool:
@@ -37,18 +38,18 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/v1/query", "ask-measures"),
     Rule("POST", "/api/v1/query", "ask-measures"),
     Rule("GET", "/api/v1/look/{what}", "use-notebook"),
-    Rule("POST", "/api/v1/events", "send-events"),
-    Rule("GET", "/api/v1/imports/{file}", "send-events"),
-    Rule("POST", "/api/v1/imports/{file}", "send-events"),
+    Rule("POST", "/api/v1/events", "send-events", tells=True),
+    Rule("GET", "/api/v1/imports/{file}", "send-events", tells=True),
+    Rule("POST", "/api/v1/imports/{file}", "send-events", tells=True),
     Rule("GET", "/api/v1/deadletters", "see-quality"),
     Rule("GET", "/api/v1/deadletters/{id}", "see-quality"),
     Rule("POST", "/api/v1/deadletters/replay", "replay-events"),
     Rule("GET", "/api/v1/live", "ask-measures"),
     Rule(WEBSOCKET, "/api/v1/live", "ask-measures"),
-    Rule("GET", "/api/v1/dashboards/micro/{user_id}", "ask-learners"),
+    Rule("GET", "/api/v1/dashboards/micro/{user_id}", "study-learners"),
     Rule("GET", "/api/v1/dashboards/meso/{entity_id}", "ask-measures"),
     Rule("GET", "/api/v1/dashboards/macro/{organization_id}", "ask-measures"),
-    Rule("GET", "/api/v1/recommendations/{user_id}", "ask-learners"),
+    Rule("GET", "/api/v1/recommendations/{user_id}", "study-learners"),
 )
 
 

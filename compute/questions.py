@@ -111,7 +111,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "learner_now",
         "Where each learner stands today: visit, today's work, the week, streak, momentum, recent scores.",
-        "ask-learners",
+        "study-learners",
         "live",
         "learners",
         learner_now,
@@ -119,7 +119,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "rewards",
         "What each learner has reached: achievements, milestones, levels, courses, with the day.",
-        "ask-learners",
+        "study-learners",
         "live",
         "learners",
         rewards,
@@ -127,7 +127,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "leaderboard",
         "This week's finished lessons of those classmates who take part, by nickname.",
-        "ask-learners",
+        "study-learners",
         "near",
         "aggregate",
         leaderboard,
@@ -143,7 +143,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "learner_trends",
         "Where each learner's accuracy, scores, velocity, minutes and engagement are going, and how sure.",
-        "ask-learners",
+        "study-learners",
         "near",
         "learners",
         learner_trends,
@@ -151,7 +151,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "learner_profile",
         "Half a year of each learner in one row: regularity, preferred times, strengths, weaknesses.",
-        "ask-learners",
+        "study-learners",
         "near",
         "learners",
         learner_profile,
@@ -159,7 +159,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "learner_skills",
         "How far each learner has come in each skill.",
-        "ask-learners",
+        "study-learners",
         "near",
         "learners",
         learner_skills,
@@ -167,7 +167,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "learner_habits",
         "How each learner learns, as far as it was observed, with the rows that show it.",
-        "ask-learners",
+        "study-learners",
         "near",
         "learners",
         learner_habits,
@@ -175,7 +175,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "learner_anomalies",
         "What was unusual for a learner, against the learner's own past.",
-        "ask-learners",
+        "study-learners",
         "near",
         "learners",
         learner_anomalies,
@@ -183,7 +183,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "insights",
         "What changed for each learner: ranked findings, corrected for all comparisons made.",
-        "ask-learners",
+        "study-learners",
         "near",
         "learners",
         insights,
@@ -191,7 +191,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "group_insights",
         "What changed in each class and course, its learners compared with themselves.",
-        "ask-learners",
+        "study-learners",
         "near",
         "learners",
         group_plan,
@@ -199,7 +199,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "recommendations",
         "The next best steps of each learner, with the reason and what can be expected of each.",
-        "ask-learners",
+        "study-learners",
         "near",
         "learners",
         recommendations,

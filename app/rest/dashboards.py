@@ -90,7 +90,7 @@ async def get_meso(request: Request, entity_id: str) -> Response:
     scope = _scope(request)
     where = (Where(kind, "=", (entity_id,)),)
     asks = _measured(MESO, where, _period(given, scope), scope)
-    if scope.sees_rows and desk.viewer.may("ask-learners") and kind == "class_id":
+    if scope.sees_rows and desk.viewer.may("study-learners") and kind == "class_id":
         asks["learners"] = Ask("learner_now", where=where)
     return await _told(desk, "meso", entity_id, asks)
 

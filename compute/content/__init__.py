@@ -18,7 +18,7 @@ from models.ask import Ask, Freshness
 
 Rows = Literal["aggregate", "learners"]
 Entry = tuple[str, str, str, Freshness, Rows, Callable[[Ask, Tables], Plan]]
-_CONTENT, _LEARNERS = "see-content", "ask-learners"  # answer keys are not for those who answer
+_CONTENT, _LEARNERS = "see-content", "study-learners"  # answer keys are not for those who answer
 
 # Name, meaning, action, freshness, rows, plan: a compute.questions.Question each.
 CONTENT: tuple[Entry, ...] = (

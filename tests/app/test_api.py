@@ -31,7 +31,9 @@ async def client(core: Core) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def bearer(hill: Hill, login: str = "administrator", *actions: str) -> dict[str, str]:
-    token = hill.metadata.tokens.create(login, actions or ("ask-measures", "ask-learners", "see-system"))
+    token = hill.metadata.tokens.create(
+        login, actions or ("ask-measures", "ask-learners", "study-learners", "see-system")
+    )
     return {"authorization": f"Bearer {token}"}
 
 

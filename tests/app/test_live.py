@@ -44,7 +44,7 @@ class Live:
     tokens: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
     def token(self, login: str, *actions: str) -> str:
-        given = actions or ("ask-measures", "ask-learners")
+        given = actions or ("ask-measures", "ask-learners", "study-learners")
         key = (login, given)
         if key not in self.tokens:
             self.tokens[key] = self.hill.metadata.tokens.create(login, given)
@@ -193,7 +193,7 @@ async def test_measures_of_today_come_from_the_catalogue(live: Live) -> None:
 
 
 async def test_single_events_are_told_to_who_may_see_them(live: Live) -> None:
-    actions = ("ask-measures", "ask-learners", "see-events")
+    actions = ("ask-measures", "ask-learners", "study-learners", "see-events")
     async with live.listening("administrator", *actions, form="events") as (socket, _):
         rows = [live.done("S1", "quiz_submit", score=float(n)) for n in range(1200)]
         mark = live.happened(*rows)

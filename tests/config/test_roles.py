@@ -34,6 +34,11 @@ def test_who_sees_no_names_has_no_action_for_them() -> None:
         assert ("ask-learners" in role.actions) == role.sees_rows, role.name
 
 
+def test_a_sponsor_sees_progress_and_studies_nobody() -> None:
+    close = {role.name for role in ROLES.by_name.values() if "study-learners" in role.actions}
+    assert close == {r.name for r in ROLES.by_name.values() if r.sees_rows} - {"corporate_manager"}
+
+
 def test_a_guardian_changes_nothing_but_own_preferences() -> None:
     changing = ("send", "manage", "save", "intervene", "replay", "handle", "export")
     assert not [a for a in ROLES["guardian"].actions if a.startswith(changing)]
@@ -59,7 +64,7 @@ def test_an_unknown_role_is_told_the_nearest() -> None:
     [
         ('rows = "own"', 'rows = "everything"', "row scope"),
         (
-            '"ask-measures", "ask-learners", "see-names", "own-pref',
+            '"ask-measures", "ask-learners", "study-learners", "see-names", "own-pref',
             '"ask-mesures", "own-pref',
             "did you mean",
         ),
