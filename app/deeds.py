@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
+from app.goals import GOAL, set_goal
 from app.interventions import intervene, intervention_step, undo_intervention_step
 from app.looks import Caller
+from app.own_data import give_consent, withdraw_consent
 from app.recommending import judge_insight, recommendation
 from app.school_settings import SCHOOL_SETTINGS
 from connectors.metadata.board import NICKNAME
@@ -37,6 +39,8 @@ def save_setting(caller: Caller, name: str, value: Any = None) -> None:
         raise TooLarge(f"A setting takes at most {LONGEST_SETTING >> 10} KiB.")
     if name == NICKNAME:
         raise BadQuestion("A nickname is chosen with 'join_board'.")
+    if name == GOAL:
+        raise BadQuestion("A goal is set with 'set_goal'.")
     saved = caller.door.metadata.settings
     owner = caller.viewer.person_id
     if value is not None and name not in (known := saved.all(owner)) and len(known) >= MOST_SETTINGS:
@@ -92,6 +96,11 @@ DEEDS: dict[str, Deed] = {
         "intervene",
     ),
     "undo_intervention_step": Deed("Take back one's own step.", undo_intervention_step, "intervene"),
+    "set_goal": Deed("Set a goal for one's own weeks, or take it away.", set_goal, "own-preferences"),
+    "withdraw_consent": Deed(
+        "Take back a consent to the use of one's own data.", withdraw_consent, "own-data"
+    ),
+    "give_consent": Deed("Give it again.", give_consent, "own-data"),
     "recommendation": Deed("Say what became of a recommendation.", recommendation, "own-data"),
     "judge_insight": Deed("Say whether a finding was useful.", judge_insight, "own-preferences"),
     "sign_out": Deed("End the own session, everywhere it is open.", sign_out, ""),

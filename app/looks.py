@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.interventions import colleagues, interventions
+from app.own_data import consents, own_data
 from app.school_settings import SCHOOL_SETTINGS
 from compute.dimensions import DIMENSION
 from compute.measures import MEASURES
@@ -163,5 +164,9 @@ LOOKS: dict[str, Look] = {
     "interventions": Look("What was done for the asker's learners.", interventions, "intervene"),
     "colleagues": Look("Who else teaches the asker's classes.", colleagues, "intervene"),
     "moved": Look("Whether anything the asker may see has changed since a watermark.", moved),
+    "consents": Look(
+        "What one's own data or the children's may be used for, and why.", consents, "own-preferences"
+    ),
+    "own_data": Look("What is held of oneself besides events, and who looked at it.", own_data, "own-data"),
     "settings": Look("What the asker saved for themselves.", settings, "own-preferences"),
 }

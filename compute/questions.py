@@ -19,6 +19,7 @@ from compute.learners.anomalies import learner_anomalies
 from compute.learners.observing import learner_habits
 from compute.learners.over_time import learner_periods, learner_trends
 from compute.learners.profile import learner_profile
+from compute.learners.record import own_events, own_record
 from compute.learners.skills import learner_skills
 from compute.measures import measure
 from compute.plan import Plan
@@ -203,6 +204,22 @@ QUESTIONS: tuple[Question, ...] = (
         "near",
         "learners",
         recommendations,
+    ),
+    Question(
+        "own_record",
+        "What is held about oneself: how many events of which kind, since when.",
+        "own-data",
+        "near",
+        "learners",
+        own_record,
+    ),
+    Question(
+        "own_events",
+        "Every event that is held about oneself, with all its fields: a copy to take along.",
+        "own-data",
+        "near",
+        "learners",
+        own_events,
     ),
     Question(
         "school_days",

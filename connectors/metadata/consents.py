@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    Row,
     String,
     Table,
     UniqueConstraint,
@@ -21,12 +22,13 @@ from sqlalchemy import (
     update,
 )
 
-from connectors.metadata.keys import micros, now
+from connectors.metadata.keys import micros, moment, now
 from connectors.metadata.schema import MARKS, SCHEMA
 from connectors.metadata.store import Store, chunks
 
 Basis = Literal["consent", "contract", "legitimate-interest", "guardian-consent", "withdrawn"]
 Purpose = Literal["analytics", "personalisation", "research", "marketing"]
+PURPOSES: tuple[Purpose, ...] = ("analytics", "personalisation", "research", "marketing")
 _MARK = "consents"
 
 CONSENTS = Table(
@@ -105,12 +107,39 @@ class Consents:
             for row in connection.execute(query.order_by(CONSENTS.c.id)):
                 yield Change(*row)
 
+    def of(self, organisation_id: int, learner_id: int) -> list[Consent]:
+        """Everything that was recorded for a learner, for all purposes, in the order in which it began."""
+        query = select(CONSENTS).where(
+            CONSENTS.c.organisation_id == organisation_id, CONSENTS.c.learner_id == learner_id
+        )
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(CONSENTS.c.since, CONSENTS.c.id)).all()
+        return [_consent(row) for row in rows]
+
     def forget(self, organisation_id: int, learner_id: int) -> None:
         about = (CONSENTS.c.organisation_id == organisation_id, CONSENTS.c.learner_id == learner_id)
         with self._store.write() as connection:
             connection.execute(delete(CONSENTS).where(*about))
 
 
+def standing(story: Iterable[Consent], at: datetime) -> Consent | None:
+    """What holds for one purpose at a time, the newest of what does; None where nothing does.
+
+    `story` in the order in which it began. A guardian's consent comes before the learner's own word, so that
+    who may take it back is told rightly."""
+    holding: list[Consent] = []
+    for one in story:
+        if one.since > at:
+            break
+        if one.basis == "withdrawn":
+            holding = []
+        elif one.until is None or at < one.until:
+            holding.append(one)
+    return max(holding, key=lambda one: (_WEIGHT[one.basis], one.since), default=None)
+
+
+# What the school may do anyway, consent or not, is told first.
+_WEIGHT: dict[str, int] = {"consent": 0, "guardian-consent": 1, "contract": 2, "legitimate-interest": 3}
 _NUMBER = select(MARKS.c.number).where(MARKS.c.name == _MARK)
 _BUMP = update(MARKS).where(MARKS.c.name == _MARK).values(number=MARKS.c.number + 1)
 
@@ -126,3 +155,8 @@ def _row(organisation_id: int, one: Consent) -> dict[str, object]:
         "event_id": one.event_id,
         "recorded_at": micros(now()),
     }
+
+
+def _consent(row: Row[Any]) -> Consent:
+    until = None if row.until is None else moment(row.until)
+    return Consent(row.learner_id, row.basis, moment(row.since), until, row.purpose, row.event_id)
