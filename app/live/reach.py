@@ -150,6 +150,8 @@ def reach_of(warehouse: Warehouse, viewer: Viewer, scope: Scope, asked: Subscrip
 def _check(viewer: Viewer, scope: Scope, asked: Subscription) -> None:
     if asked.form == "events" and not viewer.may("see-events"):
         raise NotFound
+    if asked.tells_learners and not viewer.may("study-learners"):
+        raise NotFound
     if scope.sees_rows:
         return
     if scope.rows != "organisation" or asked.tells_learners or asked.classes:

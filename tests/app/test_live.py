@@ -237,7 +237,7 @@ async def test_each_is_told_of_the_own_scope_only(live: Live) -> None:
         live.listening("teacher", states=True) as (teacher, _),
         live.listening("ada", states=True) as (student, _),
         live.listening("guardian") as (guardian, _),
-        live.listening("corporate_manager") as (manager, _),
+        live.listening("corporate_manager", "ask-measures", "ask-learners") as (manager, _),
     ):
         live.happened(
             live.done("S1"),
@@ -283,13 +283,15 @@ NOTHING = "There is nothing here that you may see."
         ("executive", {"learners": ["S1"]}),
         ("executive", {"learners": ["12345"]}),
         ("executive", {"states": True}),
+        ("corporate_manager", {"states": True}),
         ("executive", {"classes": ["K1"]}),
     ],
 )
 async def test_what_may_not_be_seen_is_as_if_it_were_not_there(
     live: Live, login: str, asked: dict[str, object]
 ) -> None:
-    actions = ("ask-measures",) if login == "executive" else ()
+    few = {"executive": ("ask-measures",), "corporate_manager": ("ask-measures", "ask-learners")}
+    actions = few.get(login, ())
     learners = asked.get("learners")
     if isinstance(learners, list):
         known = live.hill.school.learners
