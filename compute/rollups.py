@@ -18,6 +18,7 @@ from models.tables import (
     IDLE_S,
     LEARNER_COURSE_DAY,
     LEARNER_DAY,
+    LEARNER_EVENT,
     LEARNER_LESSON_DAY,
     LEARNER_NOW,
     LEARNER_VIDEO_DAY,
@@ -61,6 +62,29 @@ SCORING = ("quiz_submit", "assignment_submit", "exercise_complete")
 LEARNING = ("lesson_complete", "quiz_submit", "exercise_complete", "assignment_submit", "live_leave")
 PAYING = ("order_paid", "subscription_started", "subscription_renewed")
 SELLING = (*PAYING, "order_refunded", "subscription_cancelled")
+# Events kept by learner, in learner_event.
+KEPT = (
+    "quiz_answer",
+    *SCORING,
+    "lesson_complete",
+    "live_join",
+    "live_leave",
+    "video_play",
+    "video_seek",
+    "post_create",
+    "post_reply",
+    "search",
+    "achievement_unlocked",
+    "milestone_reached",
+    "level_complete",
+    "course_complete",
+    "recommendation_shown",
+    "recommendation_accepted",
+    "recommendation_modified",
+    "recommendation_rejected",
+    "recommendation_completed",
+    "recommendation_rated",
+)
 VIDEO_COUNTED = {
     "plays": "video_play",
     "views": "video_progress",
@@ -134,6 +158,11 @@ def results(events: ir.Table) -> ir.Table:
     """One row per scored result, with the columns of result."""
     scored = events.filter(events.event_type.isin(SCORING), events.score.notnull())
     return scored.mutate(course_id=scored.course_id.fill_null("")).select(RESULT.names())
+
+
+def kept(events: ir.Table) -> ir.Table:
+    """Events that learner_event holds, with its columns."""
+    return events.filter(events.event_type.isin(KEPT)).select(LEARNER_EVENT.names())
 
 
 def graded(rows: ir.Table) -> ir.Table:
@@ -279,6 +308,8 @@ def _steps() -> Iterable[Step]:
     yield Step(merged(VIDEO_BUCKET_DAY, video_contributions(batch)), "video_bucket_day")
     yield from (Step(delta(table, rows(batch)), table.name) for table, rows in _FINE.items())
     yield Step(results(batch), RESULT.name)
+    # By learner, so that whoever reads one learner can skip the others' stretches of the table.
+    yield Step(kept(batch).order_by("organisation_id", "learner_id", "day"), LEARNER_EVENT.name)
     yield Step(merged(LEARNER_NOW, standings(batch)), "learner_now")
     yield Step(_touched_sessions(batch), None, BEFORE)
     yield Step(runs(_stacked(SESSIONS, before, spans(batch))), None, AFTER)
@@ -368,6 +399,7 @@ _TAILS = {
     VIDEO_BUCKET_DAY.name: shaped(VIDEO_BUCKET_DAY, video_contributions(RECENT.unbound)),
     **{table.name: shaped(table, rows(RECENT.unbound)) for table, rows in _FINE.items()},
     RESULT.name: results(RECENT.unbound),
+    LEARNER_EVENT.name: kept(RECENT.unbound),
     LEARNER_NOW.name: standings(RECENT.unbound),
 }
 DELTAS = Rollups(tuple(_steps()), _PILES, _TAILS)

@@ -23,14 +23,17 @@ _FOLLOWED = (
     "lesson_id",
     "video_id",
     "assessment_id",
+    "item_id",
     "skill_id",
     "object_id",
+    "choice",
     "device_type",
     "position_s",
     "duration_s",
     "score",
     "correct",
     "amount_cents",
+    "payload",
 )
 # Events that are stored but not yet in the roll-ups' own tables, with the columns that roll-ups need.
 RECENT = Table("recent_event", "state", (), tuple(c for c in EVENTS.columns if c.name in _FOLLOWED))

@@ -231,6 +231,36 @@ RESULT = Table(
     ),
 )
 
+# What single learners' pages read of events, kept by learner: answers, results, finished work, videos begun
+# and gone back in, help sought, rewards, steps shown and taken. Most events are none of these.
+LEARNER_EVENT = Table(
+    "learner_event",
+    "rollup",
+    ("organisation_id", "learner_id", "day", "event_id"),
+    (
+        *_keys(_ORG, _LEARNER, _DAY, Column("event_id", "uuid")),
+        Column("event_type", "string", merge="min"),
+        Column("occurred_at", _TIME, merge="min"),
+        Column("sequence", "int32", True, merge="min"),
+        *(
+            Column(name, "string", True, merge="min")
+            for name in (
+                "course_id",
+                "lesson_id",
+                "video_id",
+                "assessment_id",
+                "item_id",
+                "skill_id",
+                "object_id",
+                "choice",
+            )
+        ),
+        *(Column(name, "float64", True, merge="min") for name in ("position_s", "duration_s", "score")),
+        Column("correct", "boolean", True, merge="min"),
+        Column("payload", "string", True, merge="min"),
+    ),
+)
+
 # Where a learner stands. The newest event wins the `last_` columns: by time, then sequence, then id.
 LEARNER_NOW = Table(
     "learner_now",
@@ -531,6 +561,7 @@ ROLLUPS = (
     LEARNER_VIDEO_DAY,
     SALE_DAY,
     RESULT,
+    LEARNER_EVENT,
     LEARNER_NOW,
     SESSIONS,
 )

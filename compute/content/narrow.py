@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from compute import checks, planner
+from compute import checks, kept, planner
 from compute.dimensions import dimension
 from compute.forms import Blanks, Form, in_span, values_in
 from compute.scoping import Tables
@@ -50,8 +50,7 @@ def values_of(ask: Ask, name: str) -> tuple[str, ...] | None:
 
 
 def events_of(ask: Ask | Form, tables: Tables, *kinds: str) -> ir.Table:
-    events = tables["events"]
-    return rows_of(events.filter(events.event_type.isin(kinds)), ask, tables)
+    return rows_of(kept.events(tables, kinds), ask, tables)
 
 
 def rows_of(rows: ir.Table, ask: Ask | Form, tables: Tables) -> ir.Table:

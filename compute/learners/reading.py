@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from compute import checks, planner
+from compute import checks, kept, planner
 from compute.dimensions import dimension
 from compute.forms import Blanks, Form, in_span, values_in
 from compute.learners.history import Calendar, DayFacts
@@ -93,8 +93,7 @@ def visit_counts(tables: Tables, form: Form) -> ir.Table:
 
 
 def events(tables: Tables, form: Form, kinds: Sequence[str]) -> ir.Table:
-    rows = tables["events"]
-    return _mine(rows.filter(rows.event_type.isin(kinds)), tables, form)
+    return _mine(kept.events(tables, kinds), tables, form)
 
 
 def scores(tables: Tables, form: Form) -> ir.Table:

@@ -11,6 +11,7 @@ from models.errors import NewerSchema
 from models.rollup import RECENT
 from models.tables import (
     DEAD_LETTER,
+    LEARNER_EVENT,
     LEARNER_LESSON_DAY,
     LEARNER_VIDEO_DAY,
     MASTERY_MODEL,
@@ -63,15 +64,23 @@ def _fine(engine: Engine) -> tuple[str, ...]:
     made = tuple(statement for table in _FINE for statement in create(engine, table))
     if engine == "duckdb":
         return made
-    names = ("assessment_id", "skill_id", "object_id")
+    return (*made, *_followed("assessment_id", "skill_id", "object_id"))
+
+
+def _followed(*names: str) -> tuple[str, ...]:
+    """Postgres: texts that the copy of recent events has to hold from now on."""
     added = (f"ALTER TABLE recent_event ADD COLUMN IF NOT EXISTS {name} text" for name in names)
     known = ", ".join(f"{name} = e.{name}" for name in names)
     return (
-        *made,
         *added,
         f"UPDATE recent_event AS r SET {known} FROM events AS e "
         "WHERE e.organisation_id = r.organisation_id AND e.event_id = r.event_id AND e.day = r.day",
     )
+
+
+def _kept(engine: Engine) -> tuple[str, ...]:
+    made = create(engine, LEARNER_EVENT)
+    return made if engine == "duckdb" else (*made, *_followed("item_id", "choice", "payload"))
 
 
 # The version of a schema is how many of these it has seen. A new table is
@@ -84,6 +93,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("what is usual in a skill", _mastery),
     Migration("the end of events is what waits to be folded in", _tail),
     Migration("lessons, videos, sales and results by learner", _fine, tuple(t.name for t in _FINE)),
+    Migration("events kept by learner", _kept, (LEARNER_EVENT.name,)),
 )
 
 

@@ -167,7 +167,7 @@ def test_a_newer_schema_is_refused(engine: Warehouse, warehouse_address: str, mo
 
 def test_an_older_warehouse_gets_the_new_roll_ups_filled(engine: Warehouse, warehouse_address: str) -> None:
     """Events that were folded and events that wait, from before there were these tables."""
-    filled = ("learner_lesson_day", "learner_video_day", "sale_day", "result")
+    filled = ("learner_lesson_day", "learner_video_day", "sale_day", "result", "learner_event")
     kinds = (
         "lesson_start",
         "lesson_complete",
@@ -187,6 +187,9 @@ def test_an_older_warehouse_gets_the_new_roll_ups_filled(engine: Warehouse, ware
             duration_s=15.0,
             score=60.0 + n,
             amount_cents=100 + n,
+            item_id=f"i{n}",
+            choice="A",
+            payload='{"attempt":1}',
         )
         for n in range(0, 60, 4)
         for kind in (*kinds, "quiz_submit")
@@ -201,7 +204,7 @@ def test_an_older_warehouse_gets_the_new_roll_ups_filled(engine: Warehouse, ware
     if engine.engine == "postgres":
         statements += [
             f"ALTER TABLE recent_event DROP COLUMN {name}"
-            for name in ("assessment_id", "skill_id", "object_id")
+            for name in ("assessment_id", "skill_id", "object_id", "item_id", "choice", "payload")
         ]
     statements.append("DELETE FROM schema_version WHERE version >= 7")
     execute(warehouse_address, statements)
