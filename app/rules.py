@@ -41,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/api/v1/events", "send-events", tells=True),
     Rule("GET", "/api/v1/imports/{file}", "send-events", tells=True),
     Rule("POST", "/api/v1/imports/{file}", "send-events", tells=True),
+    Rule("GET", "/api/v1/contract", "send-events"),
     Rule("GET", "/api/v1/deadletters", "see-quality"),
     Rule("GET", "/api/v1/deadletters/{id}", "see-quality"),
     Rule("POST", "/api/v1/deadletters/replay", "replay-events"),

@@ -54,7 +54,7 @@ def command(files: tuple[Path, ...], report: Path | None, **given: Any) -> int:
     """
     from app.commands.choosing import school_settings
     from app.commands.import_report import FileReport, told, written
-    from app.commands.way_in import Direct, way_in
+    from app.commands.way_in import way_in
     from connectors.sources.files import SOURCE
 
     settings = school_settings(given["data"])
@@ -68,24 +68,18 @@ def command(files: tuple[Path, ...], report: Path | None, **given: Any) -> int:
             told(reports[-1])
             if reports[-1].interrupted:
                 break
+        is_whole = not any(one.accepted for one in reports) or _keeps_contract(way, began)
     if report:
         report.write_bytes(written(reports))
     if any(one.interrupted for one in reports):
         return INTERRUPTED
-    if (
-        isinstance(way, Direct)
-        and any(one.accepted for one in reports)
-        and not _keeps_contract(settings, began)
-    ):
+    if not is_whole:
         return BROKEN
     return SOME_REFUSED if any(one.refused for one in reports) else 0
 
 
-def _keeps_contract(settings: Settings, began: datetime) -> bool:
-    """Looked at where no core runs: in a core that streams the check would cost everybody else."""
-    from connectors.warehouse.checking import broken_since
-
-    broken = broken_since(settings.warehouse, began)
+def _keeps_contract(way: WayIn, began: datetime) -> bool:
+    broken = way.broken_since(began)
     for rule in broken:
         click.echo(
             f"headway: what was stored breaks the contract of events, {rule}. Please report it.", err=True

@@ -23,7 +23,15 @@ NOTEBOOKS = ROOT / "docs" / "notebooks"
 _USUAL = "data_scientist"  # for whom the token acts, where nobody is named
 # What a notebook does: it asks and looks. Names are not among it, whatever the person may see elsewhere.
 _DOES = frozenset(
-    {"ask-measures", "ask-learners", "study-learners", "see-events", "see-quality", "export-data", "use-notebook"}
+    {
+        "ask-measures",
+        "ask-learners",
+        "study-learners",
+        "see-events",
+        "see-quality",
+        "export-data",
+        "use-notebook",
+    }
 )
 _LASTS_DAYS = 1.0
 _PATIENCE_S = 60.0

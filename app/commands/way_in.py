@@ -6,11 +6,20 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
-from models.errors import BadQuestion, HeadwayError, NotFound, NotSignedIn, TooMany, Unavailable
+from models.errors import (
+    BadQuestion,
+    HeadwayError,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    TooMany,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -23,7 +32,13 @@ ACTIONS = ("send-events", "see-quality", "replay-events")
 # Without a core the command is the engine: it shall need little, however long the file.
 _MEMORY_MIB, _SETTLED_EVENTS = 512, 100_000
 _SENDING_ROLE = "administrator"
-_KINDS: dict[int, type[HeadwayError]] = {400: BadQuestion, 401: NotSignedIn, 404: NotFound, 429: TooMany}
+_KINDS: dict[int, type[HeadwayError]] = {
+    400: BadQuestion,
+    401: NotSignedIn,
+    403: NotAllowed,
+    404: NotFound,
+    429: TooMany,
+}
 
 
 class WayIn(Protocol):
@@ -36,6 +51,10 @@ class WayIn(Protocol):
 
     def position(self, file: str) -> str | None:
         """How far that file was taken in."""
+        ...
+
+    def broken_since(self, since: datetime) -> list[str]:
+        """Rules of the contract of events that what was stored since then breaks."""
         ...
 
     def letters(self, **which: Any) -> list[dict[str, Any]]: ...
@@ -140,6 +159,11 @@ class OverHttp:
         found: str | None = self._answer("GET", f"/api/v1/imports/{file}")["position"]
         return found
 
+    def broken_since(self, since: datetime) -> list[str]:
+        when = {"since": since.isoformat()}
+        found: list[str] = self._answer("GET", "/api/v1/contract", params=when)["broken"]
+        return found
+
     def letters(self, **which: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._answer("GET", "/api/v1/deadletters", params=_given(which))[
             "letters"
@@ -228,6 +252,11 @@ class Direct:
         from connectors.sources.files import source_key
 
         return self.warehouse.offsets().get(source_key(self.organisation_id, file))
+
+    def broken_since(self, since: datetime) -> list[str]:
+        from connectors.warehouse.checking import broken_since
+
+        return broken_since(self.warehouse, self.organisation_id, since)
 
     def letters(self, **which: Any) -> list[dict[str, Any]]:
         return self._letters().newest(self._filter(which))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
@@ -12,6 +13,7 @@ from app.ingest import decoded_body, submitted
 from app.rest.reach import core_of
 from connectors.intake.times import clock
 from connectors.sources.files import SOURCE, read, source_key
+from connectors.warehouse.checking import broken_since
 
 router = APIRouter()
 Fingerprint = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
@@ -34,6 +36,14 @@ async def post_part(
     offsets = {source_key(organisation_id, file): position}
     outcome = await submitted(writer, organisation_id, SOURCE, decoded, received, offsets)
     return _json(outcome.answer())
+
+
+@router.get("/api/v1/contract", summary="Which rules of their contract the events stored since then break.")
+async def get_contract(request: Request, since: Annotated[datetime, Query()]) -> Response:
+    door, organisation_id = core_of(request).door, request.state.viewer.organisation_id
+    moment = since if since.tzinfo else since.replace(tzinfo=UTC)
+    found = await door.heavy(broken_since, door.warehouse, organisation_id, moment)
+    return _json({"broken": found})
 
 
 def _json(body: object) -> Response:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol, TypeAlias
 
 import ibis.expr.types as ir
 import pyarrow as pa
+from ibis.backends import BaseBackend
 
 from models.ask import Watermark
 from models.holes import Query
@@ -40,6 +42,10 @@ class Warehouse(Protocol):
 
     def identity(self, expr: ir.Expr | Query) -> tuple[Hashable, ...]:
         """What decides the result at one watermark: the SQL and the values that it is given."""
+        ...
+
+    def inside(self) -> AbstractContextManager[BaseBackend]:
+        """The engine as Ibis itself sees it, for contracts, which are checked where the rows are."""
         ...
 
     def append(

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Literal
 
+import ibis
 import ibis.expr.types as ir
 import psycopg
 import psycopg.sql
 import pyarrow as pa
 import pyarrow.compute as pc
+from ibis.backends import BaseBackend
 
 from connectors.warehouse import Also, Appended
 from connectors.warehouse.changes import (
@@ -117,6 +119,15 @@ class PostgresWarehouse:
 
     def identity(self, expr: ir.Expr | Query) -> tuple[Hashable, ...]:
         return self._compiler.identity(expr)
+
+    @contextmanager
+    def inside(self) -> Iterator[BaseBackend]:
+        with postgres_failures():
+            backend = ibis.connect(self._address)
+            try:
+                yield backend
+            finally:
+                backend.disconnect()
 
     def append(
         self,

@@ -152,6 +152,21 @@ def test_what_was_stored_is_checked_against_its_contract(
     assert "device_type" in capsys.readouterr().err
 
 
+def test_it_is_checked_beside_a_running_core_too(
+    beside: Hill, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse, organisation_id = beside.door.warehouse, beside.school.id
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    elsewhere = event(received_at=soon, device_type="fridge", organisation_id=organisation_id + 1)
+    warehouse.append(events([elsewhere]))
+    written(tmp_path / "a.ndjson", 3)
+    assert run(beside.settings, tmp_path / "a.ndjson") == 0, "what another school holds is not told"
+    warehouse.append(events([event(received_at=soon, device_type="fridge", organisation_id=organisation_id)]))
+    written(tmp_path / "b.ndjson", 3)
+    assert run(beside.settings, tmp_path / "b.ndjson") == importing.BROKEN
+    assert "device_type" in capsys.readouterr().err
+
+
 def test_rows_without_ids_are_known_again(
     place: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

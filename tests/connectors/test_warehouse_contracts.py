@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import ibis
 import pytest
 
 from connectors.warehouse import Warehouse
+from connectors.warehouse.checking import broken_since
 from models.contracts import broken, contract
 from models.tables import DIMENSION_TABLES, EVENTS, LEARNER, TABLES, TRAINER, Table
 from tests.builders import arrow, dimension, event, events
@@ -39,6 +41,16 @@ def test_what_the_warehouse_holds_keeps_its_contracts(engine: Warehouse, warehou
         held["events"] = held["events"].drop(HIDDEN)
     assert {name: broken(name, rows) for name, rows in held.items()} == {t.name: [] for t in TABLES}
     inside.disconnect()
+
+
+def test_what_came_since_is_checked_while_others_write(engine: Warehouse) -> None:
+    early, late = datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC)
+    engine.append(events([event(received_at=early, device_type="fridge"), event(received_at=late)]))
+    assert broken_since(engine, 1, late) == []
+    assert broken_since(engine, 2, early) == []
+    (found,) = broken_since(engine, 1, early)
+    assert found.startswith("device_type: isin")
+    assert engine.append(events([event(received_at=late)])).inserted.to_pylist() == [True]
 
 
 @pytest.mark.parametrize(
