@@ -8,6 +8,7 @@ BENCHES = {
     "fuzz": ("bench.fuzz", "Hostile bodies against decoder and gate, for ten minutes."),
     "generate": ("bench.generate", "How fast the demo school is made."),
     "stream": ("bench.stream", "What the live stream costs per event and per listener."),
+    "charts": ("bench.charts", "What a drawing costs, beside Bokeh and HoloViews."),
     "pages": ("bench.pages", "What each page costs in the browser, on the server, on the wire."),
     "bell": ("bench.bell", "So many pupils open their page within one second."),
     "anomalies": ("bench.anomalies", "Alarms on labelled streams: right, found, late, false."),
