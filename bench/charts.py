@@ -47,7 +47,7 @@ def _item(plot: Any) -> bytes:
     return orjson.dumps(item, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-# ---- the same by bare Bokeh ---------------------------------------------------------------------------------
+# ---- the same by bare Bokeh --------------------------------------------------------------------------------
 def bokeh_line(found: Answer) -> bytes:
     from bokeh.plotting import figure
 
@@ -80,7 +80,7 @@ def bokeh_calendar(found: Answer) -> bytes:
     return _item(plot)
 
 
-# ---- and by HoloViews ---------------------------------------------------------------------------------------
+# ---- and by HoloViews --------------------------------------------------------------------------------------
 def _rendered(element: Any) -> bytes:
     import holoviews
 
@@ -112,7 +112,7 @@ def holoviews_calendar(found: Answer) -> bytes:
     return _rendered(holoviews.HeatMap(cells, ["week", "weekday"], "minutes").opts(tools=["hover"]))
 
 
-# ---- and as the pages do it ---------------------------------------------------------------------------------
+# ---- and as the pages do it --------------------------------------------------------------------------------
 SPEECH = Speech("en-GB", "UTC")
 
 
