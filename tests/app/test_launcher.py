@@ -47,6 +47,9 @@ class Machine:
 
     def has(self, name: str, script: str) -> None:
         path = self.bin / name
+        path.unlink(
+            missing_ok=True
+        )  # a link to the machine's own tool: writing through it would replace that
         path.write_text(f'#!/bin/sh\necho {name} "$@" >>{self.tree}/calls\n{script}\n')
         path.chmod(0o755)
 
@@ -133,6 +136,14 @@ def test_without_venv_or_pip_it_says_what_helps_and_leaves_nothing_half_made(mac
     assert refused.returncode == 7
     assert "apt install python3-venv" in refused.stderr
     assert not (machine.tree / ".venv").exists()
+
+
+def test_a_stand_in_never_replaces_the_tool_it_stands_for(machine: Machine, tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.write_text("real")
+    (machine.bin / "tool").symlink_to(real)
+    machine.has("tool", "true")
+    assert real.read_text() == "real"
 
 
 def test_root_fetches_the_missing_package(machine: Machine) -> None:
