@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from compute import assembly, checks
 from compute.dimensions import DIMENSION, HELP, Column, Dimension, dimension, in_class
-from compute.forms import Blanks, Form, in_span, shared, values_in
+from compute.forms import Blanks, Form, apart, in_span, shared, values_in
 from compute.measures.measure import Measure
 from compute.plan import Plan, behind
 from compute.scoping import Tables
 from compute.sources import LESSONS, RAW, SOURCES, Source
 from models.ask import Ask, ColumnMeaning, Operator, Where
 from models.errors import BadQuestion
+from models.tables import LEARNER_EVENT
 
 OPTIONS = ("labels", "fill")
 
@@ -43,7 +44,11 @@ def plan(ask: Ask, tables: Tables, source: str | None = None) -> Plan:
     groups = _grouped(measures, by, ask, tables, source)
     labels = [d for d in by if d.label] if checks.option(ask, "labels") else []
     short = tables.sees_rows and len(groups) == 1 and bool(ask.limit) and not checks.option(ask, "fill")
-    parts = [shared(_part, ask, tables, group, by, short) for group in groups]
+    alone = tables.of_named_learners and tables.sees_rows and len(set(tables.scope.learners)) == 1
+    if alone and not short and dimension("learner_id") not in by:
+        parts = [shared(_part_of_each, ask, tables, group, by) for group in groups]
+    else:
+        parts = [shared(_part, ask, tables, group, by, short) for group in groups]
     return Plan(
         parts=(*parts, *(shared(_titles, Ask(), tables, d) for d in labels)),
         columns=tuple(_columns(by, labels, measures)),
@@ -64,7 +69,8 @@ def _join(
     tables: Tables,
 ) -> pa.Table:
     names = list(dict.fromkeys(ask.by))
-    table = assembly.nothing_is_zero(assembly.outer_join(found[:parts], names), measures)
+    cells = [_of_one(part, names) for part in found[:parts]]
+    table = assembly.nothing_is_zero(assembly.outer_join(cells, names), measures)
     of_help = [] if tables.sees_rows else [behind(m.name) for m in measures]
     table = table.select([*names, *(m.name for m in measures), *of_help])
     for label, titles in zip(labels, found[parts:], strict=True):
@@ -112,7 +118,7 @@ def _fewer(
     sources: dict[str, Source], by_table: dict[str, list[Measure]], used: Sequence[Dimension], tables: Tables
 ) -> dict[str, list[Measure]]:
     """A roll-up that is read anyway also answers what a smaller roll-up would have."""
-    read = [t for t in sources if t in by_table and t not in (RAW, LESSONS)]
+    read = [t for t in sources if t in by_table and t not in (RAW, LESSONS, LEARNER_EVENT.name)]
     if len(read) < 2:
         return by_table
     largest = read[-1]
@@ -169,6 +175,22 @@ def _part(tables: Tables, form: Form, group: _Group, by: tuple[Dimension, ...], 
     rows = _filtered(rows, by, form, tables)
     cells = _aggregated(rows, group.measures, [d.name for d in by], tables)
     return _cut_short(cells, form) if short else cells
+
+
+@apart
+def _part_of_each(tables: Tables, form: Form, group: _Group, by: tuple[Dimension, ...]) -> ir.Table:
+    """The same by learner, for a scope of one: many who ask alike are answered by one query."""
+    return _part(tables, form, group, (dimension("learner_id"), *by), False)
+
+
+def _of_one(part: pa.Table, names: Sequence[str]) -> pa.Table:
+    """What `_part` gives, from the rows of one learner in what `_part_of_each` gives."""
+    if "learner_id" in names or "learner_id" not in part.column_names:
+        return part
+    part = part.drop_columns("learner_id")
+    if names or part.num_rows:
+        return part
+    return pa.table([pa.nulls(1, field.type) for field in part.schema], part.schema)
 
 
 def _helping(measures: Sequence[Measure]) -> list[Column]:

@@ -16,7 +16,7 @@ from compute import now
 from compute.forms import Form
 from compute.rollups import SCORING, contributions
 from compute.scoping import Tables
-from models.tables import EVENTS, LEARNER_COURSE_DAY, SCHOOL_DAY, SESSIONS
+from models.tables import EVENTS, LEARNER_COURSE_DAY, LEARNER_EVENT, SCHOOL_DAY, SESSIONS
 
 _KEY = ("organisation_id", "learner_id", "course_id")
 Day: TypeAlias = date | ir.DateValue  # a day, or the hole for one
@@ -94,7 +94,7 @@ def active_days(organisation_id: int, on: date) -> ir.Table:
 
 
 def counted_days(on: date) -> ir.Table:
-    events = lately(EVENTS.unbound, on, now.WEEK_DAYS)
+    events = lately(LEARNER_EVENT.unbound, on, now.WEEK_DAYS)
     return day_counts(events, (*_KEY, "day"))
 
 
@@ -114,7 +114,7 @@ def visits(at: datetime) -> ir.Table:
 
 
 def scores(on: date) -> ir.Table:
-    events = EVENTS.unbound
+    events = LEARNER_EVENT.unbound
     # A day more: where it is yesterday still, an older score is a recent one.
     return newest_scores(
         events.mutate(course_id=events.course_id.fill_null("")), on - timedelta(days=1), _KEY

@@ -103,6 +103,8 @@ def contributions(events: ir.Table) -> ir.Table:
 
     `course_id` is '' where the event belongs to no course, as in the roll-ups.
     """
+    if "amount_cents" not in events.columns:  # learner_event keeps no sales
+        events = events.mutate(amount_cents=ibis.null("int64"))
     kind = events.event_type
     counts = {name: _one(kind.isin(types)) for name, types in COUNTED.items()}
     return events.mutate(

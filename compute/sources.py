@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from models.tables import (
     EVENTS,
     LEARNER_COURSE_DAY,
     LEARNER_DAY,
+    LEARNER_EVENT,
     LEARNER_LESSON_DAY,
     LEARNER_VIDEO_DAY,
     QUALITY_CHECK,
@@ -90,9 +92,12 @@ _MADE: dict[str, Callable[[ir.Table], ir.Value]] = {
 }
 
 
-def _contributed(tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: Sequence[str]) -> ir.Table:
-    events = tables[RAW]
+def _contributed(
+    tables: Tables, cut: Callable[[ir.Table], ir.Table], columns: Sequence[str], name: str = RAW
+) -> ir.Table:
+    events = tables[name]
     kinds = _feeding(columns)
+    assert kinds or name == RAW, f"{name} offers no column that all events can change"
     cut_events = cut(events.filter(events.event_type.isin(kinds)) if kinds else events)
     rows = rollups.contributions(cut_events)
     return rows.select(**{c: _MADE[c](rows) if c in _MADE else rows[c] for c in columns})
@@ -154,6 +159,10 @@ _OF_LESSONS = frozenset(
 )
 _OF_VISITS = frozenset(SESSIONS.names()) | {"sessions", "session_s"}
 _OF_EVENTS = frozenset(LEARNER_COURSE_DAY.names()) | frozenset(EVENTS.names()) | _MADE.keys()
+# What an event that is kept by learner can change; which other events there were is not known there.
+_OF_KEPT = frozenset(LEARNER_EVENT.names()) | {
+    name for name, kinds in _FED_BY.items() if set(kinds) <= set(rollups.KEPT) and name in _OF_EVENTS
+}
 _OF_PLACES = frozenset(VIDEO_BUCKET_DAY.names()) | (
     frozenset(EVENTS.names()) - {"score", "correct", "choice", "object_id"}
 )
@@ -168,6 +177,7 @@ SOURCES: dict[Family, tuple[Source, ...]] = {
         _stored(RESULT, rollups.graded, "each_score", *_SCORED),
         _stored(LEARNER_VIDEO_DAY, _or_none("video_id")),
         Source(LESSONS, _OF_LESSONS, _lessons, (LEARNER_COURSE_DAY.name, LEARNER_LESSON_DAY.name)),
+        Source(LEARNER_EVENT.name, _OF_KEPT, functools.partial(_contributed, name=LEARNER_EVENT.name)),
         Source(RAW, _OF_EVENTS, _contributed),
     ),
     "sessions": (

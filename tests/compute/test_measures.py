@@ -167,6 +167,7 @@ def test_small_tables_answer_what_they_can() -> None:
         ("course_progress", "region"): "learner_course_day + learner_lesson_day",
         ("median_score", "course_id"): "result",
         ("commission", "week"): "sale_day",
+        ("accuracy", "item_id"): "learner_event",
     }
     found = {key: plan(Ask(measures=key[:1], by=key[1:]), tables(1)).source for key in asked}
     assert found == asked

@@ -164,6 +164,8 @@ def test_raw_events_are_read_only_where_no_roll_up_knows() -> None:
     assert source("lessons_completed by course_id") == "course_day"
     assert source("lessons_completed, median_score by week") == "result, course_day"
     assert source("course_progress by region") == "learner_course_day + learner_lesson_day"
+    assert source("accuracy by skill_id") == "learner_event"
+    assert source("accuracy, median_score, active_learners by lesson_id") == "learner_event, result, events"
     assert source("median_score where device_type = mobile") == "events"
     assert source("course_progress by device_type") == "events"
     assert source("lessons_completed by class_id") == "learner_course_day"
