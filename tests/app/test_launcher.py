@@ -47,9 +47,7 @@ class Machine:
 
     def has(self, name: str, script: str) -> None:
         path = self.bin / name
-        path.unlink(
-            missing_ok=True
-        )  # a link to the machine's own tool: writing through it would replace that
+        path.unlink(missing_ok=True)  # a link to the machine's own tool, which must not be written
         path.write_text(f'#!/bin/sh\necho {name} "$@" >>{self.tree}/calls\n{script}\n')
         path.chmod(0o755)
 
