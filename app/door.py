@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from app.metrics import Metrics
 from app.notes import Notes
+from app.rides import Rides
 from app.shelf import Flights, Shelf
 from app.telling import Telling
 from app.touched import Touched
@@ -35,6 +37,7 @@ from models.errors import TooMany
 from models.scope import Scope, Viewer
 
 T = TypeVar("T")
+Identity: TypeAlias = tuple[Hashable, ...]  # of a part: its SQL and values
 CLASSMATES = Question("classmates", "For the desk alone.", "", "near", "learners", classmates)
 MOST_WAITING = 500  # questions in the queue before more are refused
 MOST_PLANS = 2000
@@ -65,6 +68,8 @@ class Door:
         # A look-up of a session must never wait behind a heavy question.
         self._heavy = ThreadPoolExecutor(THREADS, thread_name_prefix="ask")
         self._light = ThreadPoolExecutor(THREADS, thread_name_prefix="look")
+        self._engine = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
+        self._rides = Rides(self._fetch, warehouse.identity, self._engine, THREADS)
         self.notes = Notes(metadata.audit)
         self.touched = Touched()
         self._waiting = 0
@@ -73,19 +78,28 @@ class Door:
     def close(self) -> None:
         self._heavy.shutdown(cancel_futures=True)
         self._light.shutdown(cancel_futures=True)
+        self._engine.shutdown(cancel_futures=True)
         self.notes.close()
 
     async def light(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._light, work, *args)
 
     async def heavy(self, work: Callable[..., T], *args: Any) -> T:
+        with self._room():
+            return await self._run(work, *args)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
         if self._waiting >= MOST_WAITING:
             raise TooMany("Too many questions are waiting. Try again in a few seconds.", retry_after_s=3)
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._heavy, work, *args)
+            yield
         finally:
             self._waiting -= 1
+
+    async def _run(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._heavy, work, *args)
 
     # Who asks
 
@@ -114,15 +128,41 @@ class Door:
         return await self._flights.share(key, lambda: self._compute(question, ask, scope, mark))
 
     async def _compute(self, question: Question, ask: Ask, scope: Scope, mark: Watermark) -> Answer:
-        answer = await self.heavy(self._fetch, question, ask, scope, mark)
+        with self._room():
+            plan, identities, found = await self._run(self._planned, question, ask, scope, mark)
+            fetched = await asyncio.gather(
+                *(
+                    self._ride(part, identity, mark)
+                    for part, identity, table in zip(plan.parts, identities, found, strict=True)
+                    if table is None
+                )
+            )
+            missing = iter(fetched)
+            tables = [next(missing) if table is None else table for table in found]
+            answer = await self._run(self._told, question, plan, tables, ask, scope, mark)
         self.shelf.put((ask, scope), answer)
         self.metrics.kept_answers.set(self.shelf.bytes)
         return answer
 
-    def _fetch(self, question: Question, ask: Ask, scope: Scope, mark: Watermark) -> Answer:
+    def _planned(
+        self, question: Question, ask: Ask, scope: Scope, mark: Watermark
+    ) -> tuple[Plan, list[Identity], list[pa.Table | None]]:
+        """How it is answered, and what of it is known already."""
         plan = self._plan(question, ask, scope)
+        identities = [self.warehouse.identity(part) for part in plan.parts]
+        return plan, identities, [self._kept(identity, mark) for identity in identities]
+
+    def _told(
+        self,
+        question: Question,
+        plan: Plan,
+        tables: Sequence[pa.Table],
+        ask: Ask,
+        scope: Scope,
+        mark: Watermark,
+    ) -> Answer:
         canon = [self._cells(question, cell.ask, scope, mark) for cell in cells(ask, scope)]
-        protected = protect(self._joined(plan, mark), ask, scope, canon)
+        protected = protect(plan.join(tuple(tables)), ask, scope, canon)
         table = plan.finish(protected.table)
         table = table.drop_columns([name for name in table.column_names if is_help(name)])
         return Answer(
@@ -149,19 +189,30 @@ class Door:
         return kept.table
 
     def _joined(self, plan: Plan, mark: Watermark) -> pa.Table:
-        return plan.join(tuple(self._part(part, mark) for part in plan.parts))
+        return plan.join(tuple(self._part_now(part, mark) for part in plan.parts))
 
-    def _part(self, part: Part, mark: Watermark) -> pa.Table:
+    def _part_now(self, part: Part, mark: Watermark) -> pa.Table:
+        """In the thread that needs it."""
+        identity = self.warehouse.identity(part)
+        table = self._kept(identity, mark)
+        return self._keep(identity, self._fetch(part), mark) if table is None else table
+
+    async def _ride(self, part: Part, identity: Identity, mark: Watermark) -> pa.Table:
         """The same SQL with the same values says the same at one watermark, whoever asks: questions share
         their parts, and all pupils of a school its lessons. The scope is among the values."""
-        key = ("part", *self.warehouse.identity(part))
-        kept = self.shelf.get(key, mark.number, "live")
-        if kept is not None:
-            return kept.table
-        table = self.warehouse.fetch(part, limit_s=self.settings.query_limit_s)
+        return self._keep(identity, await self._rides.take(part, (identity, mark.number)), mark)
+
+    def _kept(self, identity: Identity, mark: Watermark) -> pa.Table | None:
+        kept = self.shelf.get(("part", *identity), mark.number, "live")
+        return None if kept is None else kept.table
+
+    def _keep(self, identity: Identity, table: pa.Table, mark: Watermark) -> pa.Table:
         if table.nbytes <= MOST_OF_A_PART:
-            self.shelf.put(key, Answer(Ask(), table, (), mark.at, mark.number, ""))
+            self.shelf.put(("part", *identity), Answer(Ask(), table, (), mark.at, mark.number, ""))
         return table
+
+    def _fetch(self, part: Part) -> pa.Table:
+        return self.warehouse.fetch(part, limit_s=self.settings.query_limit_s)
 
     def _plan(self, question: Question, ask: Ask, scope: Scope) -> Plan:
         """Planning and compiling cost more than most answers, so they are done once."""

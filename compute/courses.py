@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from compute import checks, planner
 from compute.dimensions import dimension
-from compute.forms import Form, shared, values_in
+from compute.forms import Form, apart, shared, values_in
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
@@ -51,6 +51,7 @@ def courses(ask: Ask, tables: Tables) -> Plan:
     )
 
 
+@apart
 def _standing(tables: Tables, form: Form) -> ir.Table:
     taken = _taken(form, tables)
     rows = taken.left_join(_finished(taken, tables), list(_PAIR)).drop("learner_id_right", "course_id_right")

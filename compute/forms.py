@@ -3,9 +3,9 @@ asker cannot get into a text that serves another; the values are given when the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Concatenate, ParamSpec
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Concatenate, ParamSpec, TypeVar
 
 import ibis
 import ibis.expr.types as ir
@@ -14,9 +14,10 @@ from compute import checks
 from compute.dimensions import Dimension, dimension
 from compute.scoping import Tables
 from models.ask import Ask, Operator, Scalar, Where
-from models.holes import Query, Value, hole, padded
+from models.holes import Crowd, Query, Value, hole, padded
 
 P = ParamSpec("P")
+Build = TypeVar("Build", bound=Callable[..., ir.Table])
 _KINDS = {"string": "string", "int": "int64", "date": "date"}
 
 
@@ -54,8 +55,36 @@ def shared(
     that hold no values, so nothing of this asker can get into the text that all share. `more` is part of
     what makes queries equal, so it may depend on the ask, but it must be hashable."""
     form, values = form_of(ask)
-    key = (build, more, tuple(named.items()), form, tables.form)
-    return Query(key, lambda: build(tables.without_values(), form, *more, **named), tables.values | values)
+    own = (build, more, tuple(named.items()), form)
+    crowd = None
+    if build in _APART and tables.of_named_learners:
+        crowd = Crowd(
+            (*own, replace(tables.form, learners=0)),
+            _but_learners(tables.values | values),
+            tables.scope.learners,
+            lambda learners: shared(build, ask, tables.about(learners), *more, **named),
+        )
+    return Query(
+        (*own, tables.form),
+        lambda: build(tables.without_values(), form, *more, **named),
+        tables.values | values,
+        crowd,
+    )
+
+
+_APART: set[Callable[..., ir.Table]] = set()
+
+
+def apart(build: Build) -> Build:
+    """Marks a build for `shared` whose every row bears its learner_id and depends on this learner's rows
+    alone, and on what belongs to no learner: asked about many learners, it says of each the same as asked
+    about one. No limit, no sum over learners, no rank among them."""
+    _APART.add(build)
+    return build
+
+
+def _but_learners(values: Mapping[str, Value]) -> Hashable:
+    return frozenset((name, value) for name, value in values.items() if not name.startswith("learner_"))
 
 
 def form_of(ask: Ask) -> tuple[Form, dict[str, Value]]:

@@ -8,7 +8,7 @@ brings the own pseudonym when it runs. Without a value a narrowed table cannot b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -97,6 +97,17 @@ class Tables:
         bare._scope, bare._quality, bare.values = None, None, {}
         bare._take_form(self.form)
         return bare
+
+    @property
+    def of_named_learners(self) -> bool:
+        """Does every row about learners that is in here belong to those whom the scope names?"""
+        return self.form.rows in ("own", "linked") and self.audience == "mine" and self.form.learners > 0
+
+    def about(self, learners: Sequence[int]) -> Tables:
+        """The same for other named learners: for who asks on behalf of several scopes at once, and gives
+        each of them its own rows only."""
+        assert self.of_named_learners
+        return Tables(replace(self.scope, learners=tuple(learners)), self.audience, self.quality)
 
     def __getitem__(self, name: str) -> ir.Table:
         if not self.offers(name):

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from compute import checks, now, planner
 from compute.dimensions import dimension
-from compute.forms import Form, shared
+from compute.forms import Form, apart, shared
 from compute.now import Active, Day, Facts, Score, Standing, Visit
 from compute.plan import Plan
 from compute.recall import day_counts, lately, midnight, newest_scores
@@ -95,6 +95,7 @@ def _roster(tables: Tables, form: Form) -> ir.Table:
     return roster.order_by("learner_id").limit(form.limit) if form.limit else roster.order_by("learner_id")
 
 
+@apart
 def _active(tables: Tables, form: Form) -> ir.Table:
     """Days with any event, from the cheapest table that the scope can be narrowed in."""
     name = LEARNER_DAY.name if tables.offers(LEARNER_DAY.name) else LEARNER_COURSE_DAY.name
@@ -103,16 +104,19 @@ def _active(tables: Tables, form: Form) -> ir.Table:
     return rows.select("learner_id", "day").distinct()
 
 
+@apart
 def _days(tables: Tables, form: Form) -> ir.Table:
     events = _since(tables["events"], tables, now.WEEK_DAYS)
     return day_counts(events.semi_join(_roster(tables, form), "learner_id"), ("learner_id", "day"))
 
 
+@apart
 def _scores(tables: Tables, form: Form) -> ir.Table:
     events = tables["events"].semi_join(_roster(tables, form), "learner_id")
     return newest_scores(events, tables.today, ("learner_id",))
 
 
+@apart
 def _visits(tables: Tables, form: Form) -> ir.Table:
     visits = tables["sessions"]
     visits = visits.filter(visits.ended_at >= midnight(tables.today, now.VISIT_DAYS))

@@ -77,3 +77,17 @@ class Query:
     form: Hashable
     build: Callable[[], ir.Table]
     values: Mapping[str, Value]
+    crowd: Crowd | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crowd:
+    """What queries are about that differ in their learners alone. Each row of such a query bears its
+    learner_id and depends on nobody else's rows, so those of equal form and equal other values may be run
+    as one and taken apart.
+    """
+
+    form: Hashable
+    others: Hashable
+    learners: tuple[int, ...]
+    of: Callable[[Sequence[int]], Query]  # the same query about these learners

@@ -27,7 +27,7 @@ from compute.content.narrow import (
     meanings_of,
     schema_of,
 )
-from compute.forms import Form, shared
+from compute.forms import Form, apart, shared
 from compute.mastery import GAP, MASTERED, Skill
 from compute.plan import Plan
 from compute.scoping import Tables
@@ -157,6 +157,7 @@ def _planned(ask: Ask, tables: Tables, columns: Meanings, told: Any) -> Plan:
     )
 
 
+@apart
 def _answered(tables: Tables, form: Form) -> ir.Table:
     return answered(form, tables)
 

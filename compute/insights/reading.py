@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from compute import checks, planner
 from compute.dimensions import dimension
-from compute.forms import Form, values_in
+from compute.forms import Form, apart, values_in
 from compute.scoping import Tables
 from models.ask import Ask
 from models.errors import BadQuestion
@@ -56,6 +56,7 @@ def asked_of(ask: Ask) -> Ask:
 # ---- queries, all of one form each (compute.forms) -------------------------------------------------------
 
 
+@apart
 def learners(tables: Tables, form: Form) -> ir.Table:
     rows = planner.of_learners(tables["learner"], form, tables)
     rows = rows.select("learner_id", "joined_on", "grade_level", "region", "segment")
@@ -81,6 +82,7 @@ def days(tables: Tables, form: Form, span: Span) -> ir.Table:
     )
 
 
+@apart
 def courses(tables: Tables, form: Form, span: Span) -> ir.Table:
     """By learner, course and window. Active days are school days; work of all days counts."""
     rows = days(tables, form, span)
@@ -93,6 +95,7 @@ def courses(tables: Tables, form: Form, span: Span) -> ir.Table:
     )
 
 
+@apart
 def whole(tables: Tables, form: Form, span: Span) -> ir.Table:
     """By learner and window: a day on which two courses were worked at is one day."""
     rows = days(tables, form, span)
@@ -100,6 +103,7 @@ def whole(tables: Tables, form: Form, span: Span) -> ir.Table:
     return rows.group_by("learner_id", "is_recent").agg(active=rows.day.nunique())
 
 
+@apart
 def answers(tables: Tables, form: Form, span: Span) -> ir.Table:
     """By learner, skill and window: answers and those that were right."""
     rows = _within(tables["events"], tables, form, span)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from compute import checks, kept, planner
 from compute.dimensions import dimension
-from compute.forms import Blanks, Form, in_span, values_in
+from compute.forms import Blanks, Form, apart, in_span, values_in
 from compute.learners.history import Calendar, DayFacts
 from compute.rollups import SCORING
 from compute.scoping import Tables
@@ -60,10 +60,12 @@ def last_day_of(spanned: Ask) -> date:
 # ---- queries, all of one form each (compute.forms) -------------------------------------------------------
 
 
+@apart
 def roster(tables: Tables, form: Form) -> ir.Table:
     return planner.of_learners(tables["learner"], form, tables).select("learner_id").order_by("learner_id")
 
 
+@apart
 def daily(tables: Tables, form: Form) -> ir.Table:
     """The columns of DayFacts, of days with anything done, from the cheapest table there is."""
     whole = tables.offers(LEARNER_DAY.name) and not _courses(form)
@@ -80,6 +82,7 @@ def daily(tables: Tables, form: Form) -> ir.Table:
     return found.filter(found.events > 0).drop("events")
 
 
+@apart
 def visits(tables: Tables, form: Form) -> ir.Table:
     """Visits are the learner's, whatever the course."""
     rows = in_span(tables["sessions"], form).semi_join(roster(tables, form), "learner_id")
@@ -87,6 +90,7 @@ def visits(tables: Tables, form: Form) -> ir.Table:
     return rows.select("learner_id", "day", "started_at", seconds=seconds.cast("float64"))
 
 
+@apart
 def visit_counts(tables: Tables, form: Form) -> ir.Table:
     rows = in_span(tables["sessions"], form).semi_join(roster(tables, form), "learner_id")
     return rows.group_by("learner_id", "day").agg(visits=rows.count())
@@ -96,6 +100,7 @@ def events(tables: Tables, form: Form, kinds: Sequence[str]) -> ir.Table:
     return _mine(kept.events(tables, kinds), tables, form)
 
 
+@apart
 def scores(tables: Tables, form: Form) -> ir.Table:
     rows = events(tables, form, SCORING)
     rows = rows.filter(rows.score.notnull())

@@ -8,7 +8,7 @@ from typing import Literal
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from compute.forms import Form, shared
+from compute.forms import Form, apart, shared
 from compute.learners import reading
 from compute.learners.shape import DAY, ENOUGH, INT, NUMBER, TEXT, Shape
 from compute.plan import Plan
@@ -67,6 +67,7 @@ def parts(asked: Ask, tables: Tables) -> tuple[Query, ...]:
     return tuple(shared(build, asked, tables) for build in builds)
 
 
+@apart
 def _answered(tables: Tables, form: Form) -> ir.Table:
     rows = reading.events(tables, form, ("quiz_answer",))
     rows = rows.filter(rows.skill_id.notnull(), rows.correct.notnull())
@@ -80,6 +81,7 @@ def _answered(tables: Tables, form: Form) -> ir.Table:
     )
 
 
+@apart
 def _finished(tables: Tables, form: Form) -> ir.Table:
     """Lessons that the course still has."""
     done = reading.events(tables, form, ("lesson_complete",))

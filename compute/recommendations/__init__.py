@@ -16,7 +16,7 @@ import pyarrow as pa
 from compute import checks, planner
 from compute.content.mastery import mastery
 from compute.courses import courses
-from compute.forms import Form, shared
+from compute.forms import Form, apart, shared
 from compute.plan import Plan
 from compute.recommendations.steps import (
     PERIOD_DAYS,
@@ -96,6 +96,7 @@ def _tasks(tables: Tables, _: Form, today: date) -> ir.Table:
     return rows.select("course_id", "assessment_id", "title", "due_on")
 
 
+@apart
 def _done(tables: Tables, form: Form, kinds: tuple[str, ...], key: str) -> ir.Table:
     events = tables["events"].semi_join(_asked(tables, form), "learner_id")
     rows = events.filter(events.event_type.isin(kinds), events[key].notnull())
@@ -106,6 +107,7 @@ def _asked(tables: Tables, form: Form) -> ir.Table:
     return planner.of_learners(tables["learner"], form, tables).select("learner_id")
 
 
+@apart
 def _told(tables: Tables, form: Form, today: date) -> ir.Table:
     """Of no course, so it is read by learner."""
     events = tables.by_learner("events").semi_join(_asked(tables, form), "learner_id")
