@@ -99,9 +99,10 @@ class Core:
     def _watched(self, warehouse: Warehouse) -> list[Watch]:
         judge = partial(quality.look, warehouse, quality_rules(), self.metrics)
         fit = partial(mastery.look, warehouse)
+        streams = self.writer.streams
         return [
-            Watch(judge, quality.FIRST_S, quality.EVERY_S),
-            Watch(fit, mastery.FIRST_S, mastery.EVERY_S),
+            Watch(judge, quality.FIRST_S, quality.EVERY_S, streams),
+            Watch(fit, mastery.FIRST_S, mastery.EVERY_S, streams),
         ]
 
     def take(self, door: Door, live: Hub | None = None) -> None:

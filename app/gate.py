@@ -1,7 +1,8 @@
 """The one gate: who is it, what may they do, from which origin. Http and websocket alike.
 
 Everything is denied unless a rule allows it. No credential is 401; denied and not existing are the
-same 404 with the same body. A decision carries its reason, without personal data, for the debug log.
+same 404 with the same body. Only the way in tells a valid token that it may not send (403): that says
+nothing of what exists. A decision carries its reason, without personal data, for the debug log.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from app.rules import RULES, WEBSOCKET, Rule, RuleTable
 from config.roles import OPEN_PAGE
 from config.settings import Settings
 from connectors.metadata import Metadata
-from models.errors import NotFound, NotSignedIn
+from models.errors import HeadwayError, NotAllowed, NotFound, NotSignedIn
 from models.scope import Viewer
 
 log = logging.getLogger("headway.gate")
@@ -31,9 +32,12 @@ CSRF_HEADER = "x-headway-csrf"
 SAFE = ("GET", "HEAD", "OPTIONS", WEBSOCKET)
 
 
+Outcome = Literal["open", "allowed", "no-credential", "not-allowed", "denied"]
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    outcome: Literal["open", "allowed", "no-credential", "denied"]
+    outcome: Outcome
     reason: str
     viewer: Viewer | None = None
     # Looks the viewer up again: for what lives longer than a request, such as a websocket.
@@ -96,7 +100,8 @@ class Gate:
         if rule is None:
             return Decision("denied", "no rule for this method and path", viewer)
         if rule.action and not viewer.may(rule.action):
-            return Decision("denied", f"role {viewer.role} via {viewer.via} lacks {rule.action}", viewer)
+            outcome: Outcome = "not-allowed" if rule.tells and asked.bearer is not None else "denied"
+            return Decision(outcome, f"role {viewer.role} via {viewer.via} lacks {rule.action}", viewer)
         if asked.bearer is None and (wrong := self._wrong_origin(asked)):
             return Decision("denied", wrong, viewer)
         return Decision("allowed", f"has {rule.action or 'a credential'}", viewer, viewer_now)
@@ -185,6 +190,13 @@ async def _refuse(decision: Decision, scope: Scope, receive: Receive, send: Send
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})
         return
-    signed_out = decision.outcome == "no-credential"
-    error = NotSignedIn("Sign in, or send a token that is valid.") if signed_out else NotFound()
-    await response_of(error)(scope, receive, send)
+    await response_of(_error(decision))(scope, receive, send)
+
+
+def _error(decision: Decision) -> HeadwayError:
+    match decision.outcome:
+        case "no-credential":
+            return NotSignedIn("Sign in, or send a token that is valid.")
+        case "not-allowed":
+            return NotAllowed("This token may not send events; make one with the action send-events.")
+    return NotFound()

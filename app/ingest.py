@@ -55,7 +55,11 @@ _SCHEMA = {
                     "example": {"accepted": 1, "duplicates": 0, "quarantined": 0, "rejected": []}
                 }
             },
-        }
+        },
+        "401": {"description": "No token, or one that is unknown, revoked or over."},
+        "403": {"description": "The token is valid but may not send events."},
+        "413": {"description": "The body, unpacked, is larger than the limit, or holds too many events."},
+        "429": {"description": "More events arrive than can be stored; come back after Retry-After."},
     },
 }
 

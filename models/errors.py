@@ -36,6 +36,12 @@ class NotSignedIn(HeadwayError):
     code, status, exit_code = "not-signed-in", 401, 3
 
 
+class NotAllowed(HeadwayError):
+    """Only where it says nothing of what exists: a valid token that may not send events."""
+
+    code, status, exit_code = "not-allowed", 403, 4
+
+
 class NotFound(HeadwayError):
     """Denied and not existing look the same, so that nobody can probe for what exists."""
 

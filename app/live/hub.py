@@ -37,6 +37,7 @@ THREADS = 2
 MOST_LISTENERS, MOST_OF_ONE = 500, 20
 MOST_WAITING = 200_000  # events
 REST_S = 0.25  # between two looks at what has come
+DENSE, DENSE_REST_S = 5_000, 1.0  # so many events in one look: then a second's worth is folded at once
 _FREE_DAYS_S = 60.0
 
 
@@ -119,8 +120,10 @@ class Hub:
             self._take(taken)
             for wake in list(self._woken.values()):
                 wake()
+            events = sum(len(table) for table, _ in taken)
             with self._changed:  # what comes in quick succession is cheaper together
-                self._changed.wait_for(lambda: self._closing, self._rest_s)
+                rest_s = DENSE_REST_S if self._rest_s and events >= DENSE else self._rest_s
+                self._changed.wait_for(lambda: self._closing, rest_s)
 
     def _take(self, taken: list[tuple[pa.Table, Appended]]) -> None:
         batch = pa.concat_tables([table for table, _ in taken])

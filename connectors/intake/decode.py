@@ -63,7 +63,7 @@ def form_of(content_type: str) -> Form:
 def decode(body: bytes, form: Form = "json", limits: Limits = LIMITS) -> Decoded:
     if not body or body.isspace():
         raise Unreadable("The body is empty; send a JSON array, an object or one object a line.")
-    if b"\\u0000" not in body:
+    if not _may_hold_nul(body):
         try:
             events = _ONE.decode_lines(body) if form == "ndjson" else _array(body)
         except Broken:
@@ -72,6 +72,11 @@ def decode(body: bytes, form: Form = "json", limits: Limits = LIMITS) -> Decoded
             _few_enough(len(events), limits)
             return Decoded(events, (), None, len(body))
     return _one_by_one(body, form, limits)
+
+
+def _may_hold_nul(body: bytes) -> bool:
+    """One byte is found ten times as fast as six, and most bodies have no backslash."""
+    return b"\\" in body and b"\\u0000" in body
 
 
 def _array(body: bytes) -> list[Sent]:

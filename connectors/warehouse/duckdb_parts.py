@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from connectors.warehouse.schema import quoted
 from models.ask import Watermark
 from models.errors import BadSettings
 
@@ -50,6 +51,13 @@ def first_of_id(cursor: Connection, ids: pa.Table) -> Mask:
     cursor.register("asked", numbered)
     firsts = "SELECT min(place) AS place FROM asked GROUP BY organisation_id, CAST(event_id AS UUID)"
     return _mask(len(ids), cursor.execute(firsts))
+
+
+def few_rows(table: str, rows: pa.Table) -> tuple[str, list[object]]:
+    """The statement that inserts them, and its values."""
+    one = f"({', '.join('?' * rows.num_columns)})"
+    text = f'INSERT INTO "{table}" ({quoted(rows.column_names)}) VALUES {", ".join([one] * len(rows))}'
+    return text, [value for row in zip(*(c.to_pylist() for c in rows.columns), strict=True) for value in row]
 
 
 def all_new(count: int) -> pa.Array:

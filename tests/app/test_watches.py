@@ -41,3 +41,33 @@ async def test_it_looks_again() -> None:
     watch.start()
     assert await asyncio.to_thread(third.wait, 10)
     await watch.stop()
+
+
+async def test_a_look_gives_way_while_core_is_busy_but_not_for_ever() -> None:
+    looked, asked = threading.Event(), threading.Event()
+
+    def busy() -> bool:
+        asked.set()
+        return True
+
+    patient = Watch(looked.set, first_s=0, every_s=3600, busy=busy, patience_s=3600, again_s=0.01)
+    patient.start()
+    assert await asyncio.to_thread(asked.wait, 10)
+    asked.clear()
+    assert await asyncio.to_thread(asked.wait, 10)  # it asks again and again, and does not look
+    assert not looked.is_set()
+    await patient.stop()
+    hasty = Watch(looked.set, first_s=0, every_s=3600, busy=busy, patience_s=0.02, again_s=0.01)
+    hasty.start()
+    assert await asyncio.to_thread(looked.wait, 10)
+    await hasty.stop()
+
+
+async def test_it_looks_once_the_stream_is_over() -> None:
+    looked = threading.Event()
+    answers = iter([True, True, False])
+    watch = Watch(looked.set, first_s=0, every_s=3600, busy=lambda: next(answers), again_s=0.01)
+    watch.start()
+    assert await asyncio.to_thread(looked.wait, 10)
+    assert next(answers, None) is None
+    await watch.stop()
