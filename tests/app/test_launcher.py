@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -188,6 +190,34 @@ def test_a_lock_that_cannot_be_installed_is_said_and_tried_again(machine: Machin
         assert refused.returncode == 7
         assert "git diff requirements.lock" in refused.stderr
     assert len(installs(machine)) == 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_goes_on_installing_when_it_is_stopped(machine: Machine, how: signal.Signals) -> None:
+    machine.has_python()
+    inner, installing = machine.tree.parent / "inner-full", machine.tree / "installing"
+    whole = inner.read_text()
+    waits = f"echo $$ >{installing}.new; mv {installing}.new {installing}; exec sleep 60"
+    inner.write_text(whole.replace("case", f'case "$*" in *install*) {waits} ;; esac\ncase', 1))
+    started = subprocess.Popen(
+        [str(machine.tree / "headway"), "--help"],
+        env={"PATH": f"{machine.bin}:{os.environ['PATH']}"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+    )
+    while not installing.exists():
+        assert started.poll() is None
+        time.sleep(0.01)
+    os.killpg(started.pid, how)  # as a terminal does: to all that it started
+    assert "stopped while installing" in started.communicate(timeout=60)[1]
+    assert started.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(installing.read_text()), 0)
+    inner.write_text(whole)
+    (machine.tree / ".venv" / "bin" / "python").write_text(whole)
+    assert machine.run("--help").returncode == 0
 
 
 def test_a_changed_lock_is_installed_anew(machine: Machine) -> None:
