@@ -31,6 +31,7 @@ from pages.speech import Speech
 
 ORGANISATION = 1
 CLASS, BATCH = 200, 2_000
+MEMORY_MIB = 3072  # for the engine, so that all fits 4 GiB
 _TODAY: date = NOW.date()
 
 
@@ -73,7 +74,7 @@ def opened(events: int) -> tuple[Door, int]:
     settings = read_settings({}, demo=True, data=made.folder, secret=SECRET, port=0, api_port=0)
     metadata = open_metadata(settings.metadata, SECRET)
     metadata.migrate()
-    warehouse = open_warehouse(str(made.warehouse), DELTAS)
+    warehouse = open_warehouse(str(made.warehouse), DELTAS, memory_mib=MEMORY_MIB)
     warehouse.migrate()
     return Door(warehouse, metadata, settings, Metrics(), lambda: NOW), made.events
 

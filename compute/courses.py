@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
-from compute import checks, planner
+from compute import checks, kept, planner
 from compute.dimensions import dimension
 from compute.forms import Form, apart, shared, values_in
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
 from models.errors import BadQuestion
+from models.tables import LEARNER_LESSON_DAY
 
 _PAIR = ("learner_id", "course_id")
 _HANDED_IN = ("quiz_submit", "assignment_submit", "exercise_complete")
@@ -47,7 +48,7 @@ def courses(ask: Ask, tables: Tables) -> Plan:
             *(ColumnMeaning(name, "dimension", "", dimension(name).meaning) for name in _PAIR),
             *(ColumnMeaning(name, "detail", unit, meaning) for name, (unit, meaning) in _MEANINGS.items()),
         ),
-        source="learner_course_day, events",
+        source="learner_course_day, learner_lesson_day, learner_event",
     )
 
 
@@ -88,9 +89,8 @@ def _taken(ask: Form, tables: Tables) -> ir.Table:
 
 
 def _done(tables: Tables) -> ir.Table:
-    events = tables["events"]
-    done = events.filter(events.event_type == "lesson_complete")
-    return done.select("learner_id", "course_id", "lesson_id").distinct()
+    days = tables[LEARNER_LESSON_DAY.name]
+    return days.filter(days.lessons_completed > 0).select("learner_id", "course_id", "lesson_id").distinct()
 
 
 def _finished(taken: ir.Table, tables: Tables) -> ir.Table:
@@ -111,8 +111,7 @@ def _due(taken: ir.Table, tables: Tables) -> ir.Table:
     asked = tables["assessment"]
     asked = asked.filter(asked.due_on >= tables.today)
     asked = asked.select("course_id", "assessment_id", "due_on", due="title")
-    events = tables["events"]
-    handed_in = events.filter(events.event_type.isin(_HANDED_IN))
+    handed_in = kept.events(tables, _HANDED_IN)
     open_ = taken.select(*_PAIR).inner_join(asked, "course_id")
     open_ = open_.anti_join(handed_in, ["learner_id", "assessment_id"])
     return _first(open_, "due_on", "assessment_id").select(*_PAIR, "due", "due_on")

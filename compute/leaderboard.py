@@ -21,6 +21,7 @@ from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
 from models.errors import BadQuestion
 from models.scope import SMALLEST_GROUP
+from models.tables import LEARNER_LESSON_DAY
 
 SHOWN = 5  # places that everybody who takes part can read; below them each reads the own one alone
 MOST = 10  # rows, where many share a place
@@ -45,7 +46,7 @@ def leaderboard(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(shared(_finished, _week(tables.scope.on), Tables(tables.scope, "peers")),),
         columns=_COLUMNS,
-        source="events",
+        source=LEARNER_LESSON_DAY.name,
         join=functools.partial(_join, joined=dict(tables.scope.joined), own=frozenset(tables.scope.learners)),
     )
 
@@ -65,9 +66,9 @@ def _week(on: date) -> Ask:
 
 def _finished(tables: Tables, form: Form) -> ir.Table:
     """learner_id, lessons: of the whole class; who takes no part is dropped right after."""
-    events = in_span(tables["events"], form)
-    week = events.filter(events.event_type == "lesson_complete")
-    return week.group_by("learner_id").agg(lessons=week.lesson_id.nunique())
+    days = in_span(tables[LEARNER_LESSON_DAY.name], form)
+    week = days.filter(days.lessons_completed > 0)
+    return week.group_by("learner_id").agg(lessons=week.lesson_id.nullif("").nunique())
 
 
 def _join(found: tuple[pa.Table, ...], joined: Mapping[int, str], own: frozenset[int]) -> pa.Table:

@@ -43,7 +43,7 @@ def rewards(ask: Ask, tables: Tables) -> Plan:
             shared(_titles, Ask(), tables, "skill", "skill_id"),
         ),
         columns=REWARDS.columns,
-        source="events",
+        source="learner_event",
         join=_join,
     )
 

@@ -20,7 +20,7 @@ from compute.recall import day_counts, lately, midnight, newest_scores
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
 from models.errors import BadQuestion
-from models.tables import IDLE_S, LEARNER_COURSE_DAY, LEARNER_DAY
+from models.tables import IDLE_S, LEARNER_COURSE_DAY, LEARNER_DAY, LEARNER_EVENT
 
 _NARROWED_BY = ("learner_id", "class_id")
 _TIME = pa.timestamp("us", "UTC")
@@ -81,7 +81,7 @@ def learner_now(ask: Ask, tables: Tables) -> Plan:
             ColumnMeaning("learner_id", "dimension", "", dimension("learner_id").meaning),
             *(ColumnMeaning(name, "detail", unit, meaning) for name, (_, unit, meaning) in _COLUMNS.items()),
         ),
-        source="events, learner_day, sessions",
+        source="learner_event, learner_day, sessions",
         join=functools.partial(_join, on=tables.scope.on),
     )
 
@@ -106,13 +106,13 @@ def _active(tables: Tables, form: Form) -> ir.Table:
 
 @apart
 def _days(tables: Tables, form: Form) -> ir.Table:
-    events = _since(tables["events"], tables, now.WEEK_DAYS)
+    events = _since(tables[LEARNER_EVENT.name], tables, now.WEEK_DAYS)
     return day_counts(events.semi_join(_roster(tables, form), "learner_id"), ("learner_id", "day"))
 
 
 @apart
 def _scores(tables: Tables, form: Form) -> ir.Table:
-    events = tables["events"].semi_join(_roster(tables, form), "learner_id")
+    events = tables[LEARNER_EVENT.name].semi_join(_roster(tables, form), "learner_id")
     return newest_scores(events, tables.today, ("learner_id",))
 
 

@@ -91,7 +91,7 @@ def assessments(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(known, rows, sizes, _reliability(ask, tables)),
         columns=meanings_of(ASSESSMENTS),
-        source="events",
+        source="learner_event",
         join=functools.partial(_table, limit=ask.limit),
     )
 
@@ -163,7 +163,7 @@ def score_bins(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(_binned(inside), _binned(newest)),
         columns=meanings_of(SCORE_BINS),
-        source="events",
+        source="learner_event",
         join=_bins,
     )
 

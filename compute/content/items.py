@@ -96,7 +96,7 @@ def _planned(ask: Ask, tables: Tables, columns: Meanings, told: Any) -> Plan:
     return Plan(
         parts=(known, titles, answers),
         columns=meanings_of(columns),
-        source="events",
+        source="learner_event",
         join=functools.partial(_table, ask=ask, columns=columns, told=told),
     )
 

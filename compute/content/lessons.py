@@ -90,7 +90,7 @@ def lesson_funnel(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(lessons.order_by("course_id", "position"), each, standing, recent.select("day")),
         columns=meanings_of(COLUMNS),
-        source="events, learner_course_day",
+        source="learner_event, learner_course_day",
         join=functools.partial(_table, on=on, limit=ask.limit),
     )
 

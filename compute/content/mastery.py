@@ -152,7 +152,7 @@ def _planned(ask: Ask, tables: Tables, columns: Meanings, told: Any) -> Plan:
             *(shared(build, Ask(), tables) for build in (_skill_rows, _fitted_rows, _weights)),
         ),
         columns=meanings_of(columns),
-        source="events, skill_model",
+        source="learner_event, skill_model",
         join=functools.partial(_table, ask=ask, columns=columns, told=told),
     )
 

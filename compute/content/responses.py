@@ -60,7 +60,7 @@ def last_responses(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(rows.select(*names, last_at="occurred_at"),),
         columns=meanings_of(LAST_RESPONSES),
-        source="events",
+        source="learner_event",
         join=functools.partial(_last, limit=ask.limit),
     )
 
@@ -110,7 +110,7 @@ def engagement(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(items, asked, lessons, tried),
         columns=meanings_of(ENGAGEMENT),
-        source="events",
+        source="learner_event",
         join=functools.partial(_engaged, limit=ask.limit),
     )
 

@@ -64,7 +64,7 @@ def threads(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(whole,),
         columns=meanings_of(COLUMNS),
-        source="events",
+        source="learner_event",
         join=functools.partial(_table, limit=ask.limit),
     )
 

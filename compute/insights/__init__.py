@@ -80,7 +80,7 @@ def insights(ask: Ask, tables: Tables) -> Plan:
             ColumnMeaning("learner_id", "dimension", "", "The learner's pseudonym."),
             *(ColumnMeaning(name, "detail", unit, meaning) for name, (unit, meaning) in _MEANINGS.items()),
         ),
-        source="learner_course_day, events",
+        source="learner_course_day, learner_event",
         join=functools.partial(_join, span=span),
     )
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from compute import checks, planner
+from compute import checks, kept, planner
 from compute.dimensions import dimension
 from compute.forms import Form, apart, values_in
 from compute.scoping import Tables
@@ -106,8 +106,8 @@ def whole(tables: Tables, form: Form, span: Span) -> ir.Table:
 @apart
 def answers(tables: Tables, form: Form, span: Span) -> ir.Table:
     """By learner, skill and window: answers and those that were right."""
-    rows = _within(tables["events"], tables, form, span)
-    rows = rows.filter(rows.event_type == "quiz_answer", rows.correct.notnull())
+    rows = _within(kept.events(tables, ("quiz_answer",)), tables, form, span)
+    rows = rows.filter(rows.correct.notnull())
     skill = rows.skill_id
     rows = rows.mutate(skill_id=skill.fill_null(""), is_recent=rows.day >= ibis.literal(span.recent))
     return rows.group_by("learner_id", "skill_id", "is_recent").agg(

@@ -48,7 +48,7 @@ def learner_anomalies(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=tuple(shared(build, asked, tables) for build in builds),
         columns=ANOMALIES.columns,
-        source="learner_day, events, school_day",
+        source="learner_day, learner_event, school_day",
         join=functools.partial(
             _join,
             since=reading.first_day_of(asked) + timedelta(days=HISTORY_DAYS),

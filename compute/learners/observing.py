@@ -67,7 +67,7 @@ def learner_habits(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=tuple(shared(build, asked, tables) for build in builds),
         columns=HABITS.columns,
-        source="learner_day, sessions, events, school_day",
+        source="learner_day, sessions, learner_event, school_day",
         join=functools.partial(_join, today=tables.scope.on),
     )
 

@@ -68,7 +68,7 @@ def learner_profile(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(*(shared(build, asked, tables) for build in builds), *skills.parts(asked, tables)),
         columns=PROFILE.columns,
-        source="learner_day, sessions, events, school_day",
+        source="learner_day, sessions, learner_event, school_day",
         join=functools.partial(_join, since=reading.first_day_of(asked), today=tables.scope.on),
     )
 

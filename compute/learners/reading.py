@@ -20,7 +20,7 @@ from compute.rollups import SCORING
 from compute.scoping import Tables
 from models.ask import Ask
 from models.errors import BadQuestion
-from models.tables import LEARNER_COURSE_DAY, LEARNER_DAY
+from models.tables import LEARNER_COURSE_DAY, LEARNER_DAY, LEARNER_LESSON_DAY
 
 NARROWED_BY = ("learner_id", "class_id", "course_id")
 T = TypeVar("T")
@@ -101,6 +101,12 @@ def events(tables: Tables, form: Form, kinds: Sequence[str]) -> ir.Table:
 
 
 @apart
+def finished(tables: Tables, form: Form) -> ir.Table:
+    """Days on which a learner finished a lesson."""
+    rows = _mine(tables[LEARNER_LESSON_DAY.name], tables, form)
+    return rows.filter(rows.lessons_completed > 0)
+
+
 def scores(tables: Tables, form: Form) -> ir.Table:
     rows = events(tables, form, SCORING)
     rows = rows.filter(rows.score.notnull())

@@ -56,7 +56,7 @@ def learner_skills(ask: Ask, tables: Tables) -> Plan:
     return Plan(
         parts=(shared(reading.roster, asked, tables), *parts(asked, tables)),
         columns=SKILLS.columns,
-        source="events, lesson, skill",
+        source="learner_event, learner_lesson_day, lesson, skill",
         join=_join,
     )
 
@@ -84,7 +84,7 @@ def _answered(tables: Tables, form: Form) -> ir.Table:
 @apart
 def _finished(tables: Tables, form: Form) -> ir.Table:
     """Lessons that the course still has."""
-    done = reading.events(tables, form, ("lesson_complete",))
+    done = reading.finished(tables, form)
     done = done.select("learner_id", "course_id", "lesson_id", "day")
     done = done.inner_join(_practising(tables), ["course_id", "lesson_id"])
     return done.group_by("learner_id", skill_id=done.of_skill).agg(

@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from compute import checks, planner
+from compute import checks, kept, planner
 from compute.content.mastery import mastery
 from compute.courses import courses
 from compute.forms import Form, apart, shared
@@ -33,6 +33,7 @@ from compute.recommendations.steps import (
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
 from models.errors import BadQuestion
+from models.tables import LEARNER_EVENT
 
 Row = Mapping[str, Any]
 _HANDED_IN = ("quiz_submit", "assignment_submit", "exercise_complete")
@@ -81,7 +82,7 @@ def recommendations(ask: Ask, tables: Tables) -> Plan:
             ColumnMeaning("learner_id", "dimension", "", "The learner's pseudonym."),
             *(ColumnMeaning(name, "detail", unit, said) for name, (_, unit, said) in _MEANINGS.items()),
         ),
-        source="events, learner_course_day, skill_model",
+        source="learner_event, learner_course_day, skill_model",
         join=functools.partial(_join, standing=standing, known=known, today=today),
     )
 
@@ -98,8 +99,8 @@ def _tasks(tables: Tables, _: Form, today: date) -> ir.Table:
 
 @apart
 def _done(tables: Tables, form: Form, kinds: tuple[str, ...], key: str) -> ir.Table:
-    events = tables["events"].semi_join(_asked(tables, form), "learner_id")
-    rows = events.filter(events.event_type.isin(kinds), events[key].notnull())
+    events = kept.events(tables, kinds).semi_join(_asked(tables, form), "learner_id")
+    rows = events.filter(events[key].notnull())
     return rows.group_by("learner_id", key).agg(day=rows.day.max())
 
 
@@ -110,7 +111,7 @@ def _asked(tables: Tables, form: Form) -> ir.Table:
 @apart
 def _told(tables: Tables, form: Form, today: date) -> ir.Table:
     """Of no course, so it is read by learner."""
-    events = tables.by_learner("events").semi_join(_asked(tables, form), "learner_id")
+    events = tables.by_learner(LEARNER_EVENT.name).semi_join(_asked(tables, form), "learner_id")
     since = date.fromordinal(today.toordinal() - 2 * PERIOD_DAYS)
     kinds = [f"recommendation_{step}" for step in _STEPS]
     rows = events.filter(
