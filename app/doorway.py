@@ -20,7 +20,9 @@ class Persona:
     login: str
     name: str
     role: str
-    about: str = ""
+    about: str = ""  # what the role is for, in its own words
+    place: str = ""  # the organisation's name
+    opens: tuple[str, ...] = ()  # the actions of pages that the role may open
 
 
 class Doorway(Protocol):

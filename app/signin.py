@@ -71,4 +71,5 @@ class SignIn:
 
     def _persona(self, person: Person, organisation: str) -> Persona:
         role = self._metadata.roles[person.roles[0]]
-        return Persona(person.login, person.name, role.name, f"{organisation}. {role.meaning}")
+        opens = tuple(sorted(action for action in role.actions if action.startswith(OPEN_PAGE)))
+        return Persona(person.login, person.name, role.name, role.meaning, organisation, opens)

@@ -58,8 +58,24 @@ function show(name, json) {
   }
   section.querySelectorAll(".scroll.newest").forEach((e) => { e.scrollLeft = e.scrollWidth }) // newest first
   kept()
+  fade(section)
   if (!first) announce()
   complete()
+}
+
+/* What scrolls sideways says so, at the side where more of it is. */
+function edges(at) {
+  const left = Math.abs(at.scrollLeft), room = at.scrollWidth - at.clientWidth
+  at.classList.toggle("beyond", room - left > 4)
+  at.classList.toggle("behind", left > 4 && room > 4)
+}
+const sizes = new ResizeObserver((seen) => seen.forEach((one) => edges(one.target)))
+function fade(root) {
+  root.querySelectorAll(".scroll").forEach((at) => {
+    at.addEventListener("scroll", () => edges(at), {passive: true})
+    sizes.observe(at)
+    edges(at)
+  })
 }
 
 /* A landmark is one only if no other is called the same, as cards are that all say why they are empty. */
@@ -358,6 +374,7 @@ function stage(at) {
     const content = JSON.parse(model.dialog)
     if (content.title) $("dialog-title").textContent = content.title
     $("dialog").querySelector(".content").innerHTML = content.html
+    fade($("dialog"))
   })
   const doc = at.view.model.document
   if (doc && !doc.__headway) {

@@ -9,6 +9,7 @@ from pages.content import ContentPage
 from pages.interventions import InterventionsPage
 from pages.learner import LearnerPage
 from pages.parent import ParentPage
+from pages.parent.data import ChildDataPage
 from pages.parent.letter import LetterPage
 from pages.parent.over_time import ChildOverTimePage
 from pages.places import Page, Visit
@@ -16,6 +17,7 @@ from pages.quality import QualityPage
 from pages.settings import SettingsPage
 from pages.student import StudentPage
 from pages.student.achievements import AchievementsPage
+from pages.student.data import MyDataPage
 from pages.student.progress import ProgressPage
 from pages.teacher import TeacherPage
 
@@ -23,6 +25,7 @@ PAGES: tuple[Page, ...] = (
     Page("/student", "page.student", "open-page:student", StudentPage, "person", ("period",), ("student",)),
     Page("/progress", "page.progress", "open-page:progress", ProgressPage, "trend", ("frame",)),
     Page("/achievements", "page.achievements", "open-page:achievements", AchievementsPage, "star"),
+    Page("/my-data", "page.my_data", "open-page:my-data", MyDataPage, "shield"),
     Page(
         "/parent", "page.parent", "open-page:parent", ParentPage, "family", ("child", "period"), ("guardian",)
     ),
@@ -30,6 +33,7 @@ PAGES: tuple[Page, ...] = (
         "/over-time", "page.over_time", "open-page:over-time", ChildOverTimePage, "trend", ("child", "period")
     ),
     Page("/letter", "page.letter", "open-page:letter", LetterPage, "letter", ("child",)),
+    Page("/child-data", "page.child_data", "open-page:child-data", ChildDataPage, "shield", ("child",)),
     Page(
         "/teacher",
         "page.teacher",

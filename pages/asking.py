@@ -22,6 +22,8 @@ class Slot:
     height: int = 120  # pixels its content will take
     live: bool = False  # asked again whenever data moves; the others once a minute
     bare: bool = False  # no frame around it: a greeting, a row of figures
+    stays: bool = False  # beside a longer neighbour it stays in sight
+    rows: int = 1  # on a wide desktop, how many of its neighbours' rows it stands beside
 
 
 class Asking:

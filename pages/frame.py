@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from models.errors import HeadwayError, NotSignedIn, Unavailable
-from pages.cards import Card, join
+from pages.cards import Card, join, place_link
 from pages.filters import FRAMES, PERIODS
 from pages.me import Choice
 from pages.speech import Speech
@@ -86,6 +86,12 @@ def _detail(speech: Speech, error: HeadwayError) -> str:
     if isinstance(error, Unavailable):
         return speech.say("problem.away_means")
     return error.detail if speech.language == "en" else speech.say("problem.means")
+
+
+def gone(sheet: Sheet, title: str, mark: str) -> Card:
+    """The address names something that is not there: said in its own words, with the way on."""
+    way_on = place_link(sheet.say(f"filter.without_{mark}"), sheet.filters.link(**{mark: None}))
+    return Card(title, body=_sentence(sheet.say(f"filter.gone_{mark}")) + way_on, answers=())
 
 
 def in_short(speech: Speech, error: HeadwayError) -> str:

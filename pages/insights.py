@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from compute.insights import NOT_ENOUGH, ranked
 from models.ask import Ask
-from pages.cards import Card, Tone, button, join, paragraph, tone
+from pages.cards import Card, Figure, Tone, button, figures, join, paragraph, tone
 from pages.rows import Row, rows_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pages.sheet import Asking, Sheet
 
 MOST = 3
+RECENT_DAYS, USUAL_DAYS = 14, 56  # what is compared
+LOOKED_AT = ("active_days", "learning_minutes", "lessons_completed", "mean_score")
 SETTING = "insights.judged"
 _GOOD = ("_rose", "_strong")
 
@@ -111,7 +113,7 @@ async def insights_card(sheet: Sheet, ask: Asking, name: str = "", most: int = M
     rows = await read_insights(sheet, ask)
     heading = sheet.say("insight.heading")
     if not rows:
-        return Card(heading, empty=sheet.say(f"insight.nothing_{'they' if name else 'you'}", name=name))
+        return await _as_before(sheet, ask, heading, name)
     if not rows[0]["enough"]:
         words = insight_words(sheet, rows[0], name)
         return Card(heading, empty=f"{words.what} {words.known}")
@@ -120,6 +122,39 @@ async def insights_card(sheet: Sheet, ask: Asking, name: str = "", most: int = M
         join(finding(sheet, row, insight_words(sheet, row, name)) for row in rows)
     )
     return Card(heading, sheet.say("insight.sub"), body=body)
+
+
+async def _as_before(sheet: Sheet, ask: Asking, heading: str, name: str) -> Card:
+    """Nothing stands out: said, and shown by what was looked at."""
+    say, speech = sheet.say, sheet.visit.speech
+    told = say(f"insight.nothing_{'they' if name else 'you'}", name=name)
+    until = sheet.today + timedelta(days=1)
+    since = until - timedelta(days=RECENT_DAYS)
+    here = replace(sheet.filters, since=since, until=until, marks={})
+    earlier = replace(here, since=since - timedelta(days=USUAL_DAYS), until=since)
+    now = await ask(*LOOKED_AT, filters=here)
+    then = await ask(*LOOKED_AT, filters=earlier)
+    new, old = next(iter(rows_of(now)), {}), next(iter(rows_of(then)), {})
+    if not new.get("active_days") and not old.get("active_days"):
+        return Card(heading, empty=told)
+    spelt = {
+        "active_days": lambda n: say("word.days", n=round(n)),
+        "learning_minutes": lambda n: speech.duration(n * 60),
+        "lessons_completed": lambda n: speech.number(n, 0),
+        "mean_score": speech.percent,
+    }
+    shown = []
+    for measure in LOOKED_AT:
+        as_mean = measure == "mean_score"
+        usual, recent = old.get(measure), new.get(measure)
+        if as_mean and (usual is None or recent is None):
+            continue
+        usual = usual if as_mean else (usual or 0) * RECENT_DAYS / USUAL_DAYS
+        compared = say("insight.usually", value=spelt[measure](usual))
+        shown.append(Figure(say(f"insight.looked_{measure}"), spelt[measure](recent or 0), compared))
+    return Card(
+        heading, say("insight.looked_sub"), body=paragraph(told) + figures(shown), answers=(now, then)
+    )
 
 
 def finding(sheet: Sheet, row: Mapping[str, Any], words: Words, head: Markup | str = "") -> Markup:

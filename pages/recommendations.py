@@ -110,7 +110,7 @@ def _choices(sheet: Sheet, row: Mapping[str, Any], said: str) -> Markup:
     if said in ("accepted", "modified"):
         return Markup('<p class="votes">{}</p>').format(tone(say("recommend.taken"), "good"))
     return Markup('<p class="votes">{} {}</p>').format(
-        button(say("recommend.accept"), "take_step", name, "main"),
+        button(say("recommend.accept"), "take_step", name, "primary"),
         button(say("recommend.reject"), "refuse_step", name),
     )
 

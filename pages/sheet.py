@@ -64,6 +64,7 @@ class Sheet(Hearing, Viewer):
             told=self._told, names=[slot.name for slot in self.slots], state=self.filters.link()
         )
         self.turns: dict[str, tables.Turn] = {}
+        self.titles: dict[str, str] = {}  # of what was clicked
         self._pulse = Pulse(visit.desk, self._moved)
         self._running: set[asyncio.Task[None]] = set()
         self._round = 0
@@ -96,7 +97,15 @@ class Sheet(Hearing, Viewer):
             "class_id": self.offered.classes,
             "learner_id": self.offered.children,
         }
-        return next((c.label for c in named.get(name, ()) if c.value == value), value)
+        known = next((c.label for c in named.get(name, ()) if c.value == value), value)
+        return self.titles.get(value, known)
+
+    def learn(self, titles: Mapping[str, str]) -> None:
+        """How what the filter bar may name is called: a card has just been told."""
+        fresh = {i: titles[i] for i in self.filters.marks.values() if titles.get(i) and i not in self.titles}
+        if fresh:
+            self.titles.update(fresh)
+            self._later({"bar": frame.filter_bar(self)})
 
     @property
     def today(self) -> date:
@@ -269,7 +278,7 @@ _INNER = frozenset(
     for name, what in vars(one).items()
     if name.startswith("_") and not name.startswith("__") and callable(what)
 )
-_OWN = frozenset(dir(Sheet)) | {"visit", "say", "offered", "cards", "filters", "stage", "turns"}
+_OWN = frozenset(dir(Sheet)) | {"visit", "say", "offered", "cards", "filters", "stage", "turns", "titles"}
 
 
 def _as_json(html: Markup, card: Card | None) -> str:

@@ -49,8 +49,9 @@ class Entry:
 
 
 def menu(visit: Visit, pages: Sequence[Page]) -> list[Entry]:
-    """What this viewer may open, in the order of PAGES."""
+    """What this viewer may open: the page one lands on, then the order of PAGES."""
     viewer = visit.desk.viewer
+    pages = sorted(pages, key=lambda page: viewer.role not in page.home_of)
     return [
         Entry(page.path, visit.speech.say(page.title), page.icon, page.path == visit.page.path)
         for page in pages

@@ -51,22 +51,30 @@ def turned(turn: Turn, message: Mapping[str, Any]) -> Turn:
 
 
 def table(
-    speech: Speech, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], turn: Turn, caption: str
+    speech: Speech,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column],
+    turn: Turn,
+    caption: str,
+    stacked: bool = False,
 ) -> Markup:
-    """`caption` names the table to a screen reader."""
+    """`caption` names the table to a screen reader. `stacked`: on a phone each row is a small card, with the
+    last column right below the name; else the columns scroll sideways past the first."""
     found = ordered(searched(rows, columns, turn.find), columns, turn.order)
     page = min(turn.page, max(0, (len(found) - 1) // PAGE_ROWS))
     shown = found[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
     return Markup(
-        '<div class="table" data-table>{}<div class="scroll" tabindex="0" role="region" aria-label="{}">'
+        '<div class="table{}" data-table>{}<div class="scroll" tabindex="0" role="region" aria-label="{}">'
         '<table><caption class="unseen">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
-        "</div>{}</div>"
+        '</div><p class="sideways" aria-hidden="true">{}</p>{}</div>'
     ).format(
+        " stacked-table" if stacked else "",
         _search(speech, columns, turn, len(rows)),
         caption,
         caption,
         join(_head(speech, c, turn) for c in columns),
         join(_row(row, columns) for row in shown) or _nothing(speech, len(columns)),
+        speech.say("table.sideways"),
         _pager(speech, page, len(found)),
     )
 
@@ -120,8 +128,11 @@ def _row(row: Mapping[str, Any], columns: Sequence[Column]) -> Markup:
     cells = []
     for at, column in enumerate(columns):
         kind = Markup(' class="number"') if column.numeric else ""
-        cell = Markup('<th scope="row"{}>{}</th>') if at == 0 else Markup("<td{}>{}</td>")
-        cells.append(cell.format(kind, column.show(row)))
+        if at == 0:
+            cells.append(Markup('<th scope="row"{}>{}</th>').format(kind, column.show(row)))
+        else:
+            cell = Markup('<td{} data-label="{}">{}</td>')
+            cells.append(cell.format(kind, column.title, column.show(row)))
     return Markup("<tr>{}</tr>").format(join(cells))
 
 

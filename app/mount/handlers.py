@@ -12,11 +12,13 @@ from bokeh.server.views.doc_handler import DocHandler as _BokehDocHandler
 from panel.io.server import DocHandler, WSHandler
 from tornado.web import HTTPError, RequestHandler
 
+from app.doorway import Persona
 from app.mount.entry import COOKIE, SIGN_IN, Entry, secret_of
 from app.mount.headers import FOR_GOOD, nonce_of
 from models.errors import HeadwayError, NotSignedIn, TooMany, Unavailable
 from pages import Page, about, assets, shell
 from pages.speech import Speech, languages
+from pages.texts import has_text
 
 log = logging.getLogger(__name__)
 assert issubclass(DocHandler, _BokehDocHandler)
@@ -136,27 +138,43 @@ class SignIn(Door):
         )
         return await self.entry.doorway.sign_in(login, password, self.request.remote_ip or "", was)
 
+    def _has_page(self, persona: Persona) -> bool:
+        """Whoever would find nothing behind the door is not offered."""
+        return any(page.in_menu and page.action in persona.opens for page in self.pages)
+
     async def _show(self, note: str) -> None:
         speech = speech_of(self)
         try:
             personas = await self.entry.doorway.personas() if self.demo else ()
         except HeadwayError as error:
             raise HTTPError(503) from error
-        shown = [
-            {"login": p.login, "name": p.name, "about": p.about, "role_name": speech.say(f"role.{p.role}")}
-            for p in personas
-        ]
+        places: dict[str, list[dict[str, str]]] = {}
+        for p in personas:
+            if self._has_page(p):
+                places.setdefault(p.place, []).append(_told(speech, p))
         self.finish(
             shell.screen(
                 "sign-in.html",
                 speech,
                 nonce_of(self.request),
-                personas=shown,
+                places=places,
                 note=note,
                 next=local(self.get_argument("next", "/")),
                 login=self.get_body_argument("login", ""),
             )
         )
+
+
+def _told(speech: Speech, persona: Persona) -> dict[str, str]:
+    """A role that a school has added is told in the words it was given."""
+    key = f"role.{persona.role}"
+    known = has_text(speech.language, key)
+    return {
+        "login": persona.login,
+        "name": persona.name,
+        "role_name": speech.say(key) if known else persona.role,
+        "about": speech.say(f"{key}_sees") if has_text(speech.language, f"{key}_sees") else persona.about,
+    }
 
 
 class SignOut(Door):

@@ -13,6 +13,7 @@ from pages.assessments import lists
 from pages.assessments.words import faulty, item_said, item_told, item_tone, verdict
 from pages.cards import Card, Tone, bullets, paragraph, place_link
 from pages.content.asking import as_of, content
+from pages.frame import gone
 from pages.rows import rows_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.tables import Turn, table
@@ -27,11 +28,11 @@ class AssessmentsPage(Sheet):
     marks = ("assessment_id", "item_id", "skill_id")
     slots = (
         Slot("found", height=160),
-        Slot("results", span=7, height=440),
-        Slot("spread", span=5, height=440),
-        Slot("map", span=7, height=420),
-        Slot("item", span=5, height=420),
-        Slot("questions", height=480),
+        Slot("results", span=7, height=840, rows=2),
+        Slot("spread", span=5, height=400),
+        Slot("map", span=5, height=420),
+        Slot("item", span=5, height=420, stays=True),
+        Slot("questions", span=7, height=480),
         Slot("skills", span=7, height=420),
         Slot("missing", span=5, height=420),
     )
@@ -84,10 +85,13 @@ class AssessmentsPage(Sheet):
         where = {"assessment_id": wanted} if wanted else {}
         answer = await content(self, ask, "score_bins", **where)
         rows = rows_of(answer)
-        if not rows:
-            return Card(self.say("assessments.spread"), empty=self.say("assessments.no_results"))
         about = await content(self, ask, "assessments", **where)
         ask.answers.remove(about)
+        if wanted and not rows_of(about):
+            return gone(self, self.say("assessments.spread"), "assessment_id")
+        self.learn({row["assessment_id"]: row["title"] for row in rows_of(about)})
+        if not rows:
+            return Card(self.say("assessments.spread"), empty=self.say("assessments.no_results"))
         total, passed = sum(r["learners"] for r in rows), sum(r["learners"] for r in rows if r["low"] >= 60)
         speech = self.visit.speech
         drawing = charts.histogram(
@@ -176,8 +180,11 @@ class AssessmentsPage(Sheet):
     async def item(self, ask: Asking) -> Card:
         answer = await content(self, ask, "items")
         ask.answers.remove(answer)
-        rows = [row for row in rows_of(answer) if row["answers"]]
         wanted = self._marks.get("item_id")
+        if wanted and wanted not in {row["item_id"] for row in rows_of(answer)}:
+            return gone(self, self.say("assessments.item"), "item_id")
+        self.learn({row["item_id"]: row["title"] for row in rows_of(answer)})
+        rows = [row for row in rows_of(answer) if row["answers"]]
         one = next((row for row in rows if row["item_id"] == wanted), None)
         one = (
             one
@@ -249,8 +256,11 @@ class AssessmentsPage(Sheet):
 
     async def missing(self, ask: Asking) -> Card:
         skill = self._marks.get("skill_id")
+        rows = rows_of(await as_of(self, ask, "skill_gaps"))
+        if skill and skill not in {row["skill_id"] for row in rows}:
+            return gone(self, self.say("assessments.missing"), "skill_id")
+        self.learn({row["skill_id"]: row["title"] for row in rows})
         if not skill:
-            rows = rows_of(await as_of(self, ask, "skill_gaps"))
             worst = max(rows, key=lambda row: (row["gaps"], row["skill_id"]), default=None)
             skill = worst["skill_id"] if worst and worst["gaps"] else None
         if not skill:

@@ -57,12 +57,14 @@ def _shape(height: int, language: str) -> Shape:
         words = source("words", "x", "y", "text")
         plot = plain(height, x_range=Range1d(0, 1), y_range=Range1d(0, 104))
         plot.line("x", "y", source=middle, line_color=COMPARED, line_width=2, line_dash=[2, 4])
-        plot.text(
-            "x", "y", "text", source=words, text_align="left", text_baseline="middle", x_offset=4, **TEXT
-        )
         seen = plot.scatter(
             "x", "y", source=points, size=11, fill_color=SERIES[0], fill_alpha=0.85, line_color=SURFACE,
             line_width=1.5,
+        )  # fmt: skip
+        # Above the line, on a ground of the card's own colour, so that it is read over the dots.
+        plot.text(
+            "x", "y", "text", source=words, text_align="right", text_baseline="bottom", y_offset=-3,
+            background_fill_color=SURFACE, background_fill_alpha=0.75, padding=2, **TEXT,
         )  # fmt: skip
         hover(plot, [seen], attachment="above")
         plot.xaxis.ticker = FixedTicker(ticks=[])
@@ -94,7 +96,6 @@ def _poured(
 ) -> dict[str, Any]:
     places = [at(row[x]) for row in rows]
     start, end = at(since), at(until) + _A_DAY_MS
-    room = (end - start) * 11 // 25 if usual is not None else 0  # for the line's name at its end
     every = [date.fromordinal(n) for n in range(since.toordinal(), until.toordinal() + 1)]
     named, labels = ticks(every, speech)
     across: dict[str, list[Any]] = (
@@ -110,7 +111,7 @@ def _poured(
         "middle": Columns(across),
         "words": Columns(words),
         "from": start,
-        "to": end + room,
+        "to": end,
         "ticks": named,
         "labels": dict(map(tuple, labels)),  # type: ignore[arg-type]
     }

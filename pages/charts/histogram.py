@@ -44,7 +44,7 @@ def histogram(
         rows = answer.rows()[:MOST_BARS]
         poured = _poured(rows, x, y, label, said, flagged, shown, pale)
         text = _shape(height, speech.language).pour(poured)
-        return Drawing(text, alternative, height, min(640, len(rows) * 22))
+        return Drawing(text, alternative, height, min(640, len(rows) * 12))
 
     return KEPT.get(key, draw)
 

@@ -20,7 +20,7 @@ from pages.charts._theme import COMPARED, LINE, MUTED, SERIES, SURFACE, TEXT, ho
 from pages.speech import Speech
 
 FEWEST, MOST = 3, 8  # two directions are a line; more than eight nobody reads
-_WIDTH, _HEIGHT, _RIM = 300, 248, 70  # pixels; the rim stands at 1
+_WIDTH, _HEIGHT, _RIM = 320, 240, 66  # pixels; the rim stands at 1
 _RINGS = (0.25, 0.5, 0.75, 1.0)
 _LETTERS = 11  # in a line of a name
 _LONGEST = 13

@@ -82,7 +82,11 @@ class ComparePage(InsightDeeds, Sheet):
             other = await self._learners(ask, self.other, self.filters)
         found = {name: self._contrast(one.get(name, {}), other.get(name, {})) for name in MEASURES}
         clear = [name for name in MEASURES if found[name].is_clear]
-        title = self.say("compare.found", n=len(clear)) if clear else self.say("compare.nothing")
+        title = (
+            self.say("compare.found", n=len(clear), all=len(MEASURES))
+            if clear
+            else self.say("compare.nothing")
+        )
         few = all(found[name].low is None for name in MEASURES)
         return Card(
             self.say("compare.few", n=FEWEST) if few else title,

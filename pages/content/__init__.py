@@ -13,6 +13,7 @@ from pages import charts
 from pages.cards import Card, Figure, bullets, figures, paragraph, place_link, tone
 from pages.charts.retention import clock
 from pages.content.asking import content
+from pages.frame import gone
 from pages.rows import rows_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.tables import Column, Turn, table
@@ -187,6 +188,9 @@ class ContentPage(Sheet):
         ask.answers.remove(films)
         rows = rows_of(films)
         wanted = self.filters.marks.get("video_id")
+        if wanted and wanted not in {row["video_id"] for row in rows}:
+            return gone(self, self.say("content.curve"), "video_id")
+        self.learn({row["video_id"]: row["title"] for row in rows})
         film = next((r for r in rows if r["video_id"] == wanted), None) if wanted else None
         film = film or next((r for r in rows if r["audience"]), None)
         if film is None or not film["audience"]:
@@ -290,12 +294,10 @@ class ContentPage(Sheet):
                 speech.number(open_),
                 self.say("content.of_threads", share=speech.share(open_ / len(rows))),
             ),
-            Figure(
-                self.say("content.first_reply"),
-                self._wait(middle),
-                self.say("content.half_sooner") if waits else "",
-            ),
         ]
+        if waits:
+            half = self.say("content.half_sooner")
+            shown.append(Figure(self.say("content.first_reply"), self._wait(middle), half))
         drawing = charts.line(
             answer, speech, x="week", y=("replies", "posts"), today=None, unit="posts", height=180
         )

@@ -215,6 +215,7 @@ class InterventionsPage(PlanDeeds, Sheet):
             ],
             self.turns.get("closed", Turn()),
             heading,
+            stacked=True,
         )
         helped = sum(row["outcome"] == "helped" for row in rows)
         return Card(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from pages.cards import Card, join
-from pages.learner.parts import ago
+from pages.learner.parts import DAYS_COUNTED, ago
 from pages.rows import rows_of
 from pages.teacher.plans import plan_words
 
@@ -47,9 +47,8 @@ async def line_card(sheet: Sheet, ask: Asking, plans: Sequence[Mapping[str, Any]
     shown = sorted(days, reverse=True)[:MOST]
     body = Markup('<ol class="line">{}</ol>').format(
         join(
-            Markup('<li><span class="sub">{} · {}</span>{}</li>').format(
-                speech.day(day, "EEEMMMd"),
-                ago(sheet, day),
+            Markup('<li><span class="sub">{}</span>{}</li>').format(
+                _when(sheet, day),
                 join(Markup("<br>{}").format(what) for what in days[day]),
             )
             for day in shown
@@ -57,3 +56,9 @@ async def line_card(sheet: Sheet, ask: Asking, plans: Sequence[Mapping[str, Any]
     )
     sub = say("line.sub", n=len(shown), all=len(days))
     return Card(say("line.found", n=len(days), days=DAYS), sub, body=body)
+
+
+def _when(sheet: Sheet, day: date) -> str:
+    """How long ago it was, while that is easier to picture than the day alone."""
+    named = sheet.visit.speech.day(day, "EEEMMMd")
+    return named if (sheet.today - day).days > DAYS_COUNTED else f"{named} · {ago(sheet, day)}"

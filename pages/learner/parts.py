@@ -21,6 +21,7 @@ from pages.sheet import Asking, Sheet
 
 STREAK_DAYS = 400
 RESULTS_DAYS = 90
+DAYS_COUNTED = 28  # so long ago a day is told as days ago
 FEWEST_RESULTS = 3  # fewer have no middle to speak of
 
 
@@ -103,7 +104,7 @@ def ago(sheet: Sheet, day: date) -> str:
     past = (sheet.today - day).days
     if past <= 1:
         return sheet.say("learner.today" if past <= 0 else "learner.yesterday")
-    if past <= 28:
+    if past <= DAYS_COUNTED:
         return sheet.say("learner.days_ago", n=past)
     year = "y" if day.year != sheet.today.year else ""
     return sheet.say("learner.on_day", day=sheet.visit.speech.day(day, f"{year}MMMd"))

@@ -51,7 +51,7 @@ def _cell(
     speech: Speech, day: date, minutes: Mapping[date, float], free: Mapping[date, str], today: date
 ) -> Markup:
     kinds = ["day", *([f"did{_step(minutes[day])}"] if day in minutes else [])]
-    kinds += ["free"] if day in free else []
+    kinds += ["free"] if day in free else ["later"] if day > today else []
     kinds += ["today"] if day == today else []
     return Markup(
         '<td class="{}"><span aria-hidden="true">{}</span><span class="unseen">{}</span></td>'

@@ -14,9 +14,10 @@ from pages.learner.skills import radar_card
 from pages.recommendations import RecommendationDeeds, next_step_card
 from pages.rows import Row, row_of
 from pages.sheet import Asking, Sheet, Slot
+from pages.student.goal import GoalDeeds, goal_card
 
 
-class StudentPage(InsightDeeds, RecommendationDeeds, Sheet):
+class StudentPage(GoalDeeds, InsightDeeds, RecommendationDeeds, Sheet):
     insight_slots = ("changed",)
     step_slots = ("onward",)
     period = "week"
@@ -25,8 +26,9 @@ class StudentPage(InsightDeeds, RecommendationDeeds, Sheet):
         Slot("onward", height=160),
         Slot("glance", height=128, live=True, bare=True),
         Slot("mine", height=360),
-        Slot("year", span=8, height=360),
-        Slot("skills", span=4, height=360),
+        Slot("year", span=8, height=280),
+        Slot("skills", span=4, height=440, rows=2),
+        Slot("goal", span=8, height=120, live=True),
         Slot("results", span=6, height=300),
         Slot("changed", span=6, height=300),
     )
@@ -109,6 +111,9 @@ class StudentPage(InsightDeeds, RecommendationDeeds, Sheet):
 
     async def year(self, ask: Asking) -> Card:
         return await calendar_card(self, ask, "student")
+
+    async def goal(self, ask: Asking) -> Card:
+        return await goal_card(self, ask)
 
     async def results(self, ask: Asking) -> Card:
         return await results_card(self, ask, "student")

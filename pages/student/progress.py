@@ -30,10 +30,10 @@ class ProgressPage(Sheet):
         Slot("results", span=6, height=320),
         Slot("time", span=6, height=320),
         Slot("unusual", height=200),
-        Slot("skills", span=6, height=400),
-        Slot("gaps", span=6, height=400),
-        Slot("habits", span=6, height=320),
-        Slot("peers", span=6, height=320),
+        Slot("skills", span=6, height=400, rows=2),
+        Slot("gaps", span=6, height=180),
+        Slot("peers", span=6, height=180),
+        Slot("habits", height=240),
     )
 
     async def words(self, ask: Asking) -> Card:

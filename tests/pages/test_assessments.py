@@ -102,8 +102,11 @@ async def test_the_question_in_the_address_is_told_with_what_was_chosen(taught: 
     assert f"{RIGHT} (right)" in body and HOSTILE in body and "<img" not in str(card.body)
     other = await shown(taught, "item", item_id="a2-1")
     assert other.sub.startswith(ITEMS["a2-1"])
-    gone = await shown(taught, "item", item_id="taken-away")  # of an old bookmark: another one is shown
-    assert "first answer" in gone.sub and not gone.empty
+    gone = await shown(taught, "item", item_id="taken-away")  # of an old bookmark: said, with a way on
+    assert "a question that is not here" in text_of(gone.body) and not gone.sub
+    for slot, mark in (("spread", "assessment_id"), ("missing", "skill_id")):
+        none = await shown(taught, slot, **{mark: "taken-away"})
+        assert "that is not here" in text_of(none.body) and mark not in str(none.body), slot
 
 
 def paths(rows: list[Row]) -> Paths:
