@@ -100,13 +100,13 @@ def events(tables: Tables, form: Form, kinds: Sequence[str]) -> ir.Table:
     return _mine(kept.events(tables, kinds), tables, form)
 
 
-@apart
 def finished(tables: Tables, form: Form) -> ir.Table:
     """Days on which a learner finished a lesson."""
     rows = _mine(tables[LEARNER_LESSON_DAY.name], tables, form)
     return rows.filter(rows.lessons_completed > 0)
 
 
+@apart
 def scores(tables: Tables, form: Form) -> ir.Table:
     rows = events(tables, form, SCORING)
     rows = rows.filter(rows.score.notnull())
