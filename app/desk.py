@@ -110,7 +110,10 @@ class LocalDesk:
         if action and not caller.viewer.may(action):
             raise NotFound
         _check_fields(work, caller, fields)
-        result = await self.door.light(lambda: work(caller, **fields))
+        if inspect.iscoroutinefunction(work):
+            result = await work(caller, **fields)
+        else:
+            result = await self.door.light(lambda: work(caller, **fields))
         return msgspec.to_builtins(result)  # the same plain shapes here as over the socket
 
     def _caller(self) -> Caller:

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -37,12 +38,19 @@ from models.errors import TooMany
 from models.scope import Scope, Viewer
 
 T = TypeVar("T")
-Identity: TypeAlias = tuple[Hashable, ...]  # of a part: its SQL and values
 CLASSMATES = Question("classmates", "For the desk alone.", "", "near", "learners", classmates)
 MOST_WAITING = 500  # questions in the queue before more are refused
 MOST_PLANS = 2000
 MOST_OF_A_PART = 64 << 10  # bytes; what is larger is hardly ever asked for twice
 THREADS = 4
+
+
+class PartName(NamedTuple):
+    """A part with the newest commit that may have changed it."""
+
+    said: tuple[Hashable, ...]  # SQL and values
+    number: int
+    at: datetime
 
 
 class Door:
@@ -116,29 +124,37 @@ class Door:
 
     # Answers
 
+    async def mark(self) -> Watermark:
+        """How far the data has come at this moment: whatever is told from here on knows at least that."""
+        if self.warehouse.alone:
+            return self.warehouse.watermark()
+        return await self.light(self.warehouse.watermark)
+
     async def answer(self, question: Question, ask: Ask, scope: Scope) -> Answer:
         """From the shelf, from whoever is computing it already, or from the warehouse."""
-        mark = await self.light(self.warehouse.watermark)
+        mark = await self.mark()
         freshness = question.freshness
-        kept = self.shelf.get((ask, scope), mark.number, freshness)
+        still = partial(self._unmoved, scope, mark) if ask.audience == "mine" and not scope.joined else _never
+        kept = self.shelf.get((ask, scope), mark.number, freshness, still)
         if kept is not None:
+            if kept.watermark != mark.number and still(kept.watermark):
+                # Its key stays, and with it whatever was drawn of it.
+                kept = replace(kept, watermark=mark.number)
+                self.shelf.put((ask, scope), kept)
             return kept
         exact = mark.number if freshness == "live" else 0
         key = (ask, scope, exact)
         return await self._flights.share(key, lambda: self._compute(question, ask, scope, mark))
 
+    def _unmoved(self, scope: Scope, mark: Watermark, since: int) -> bool:
+        """Did none of the scope's named learners learn since then, and nothing else change? Then whatever
+        was told of them alone is as true as before."""
+        return scope.rows in ("own", "linked") and not self.touched.since(since, mark.number, scope)
+
     async def _compute(self, question: Question, ask: Ask, scope: Scope, mark: Watermark) -> Answer:
         with self._room():
-            plan, identities, found = await self._run(self._planned, question, ask, scope, mark)
-            fetched = await asyncio.gather(
-                *(
-                    self._ride(part, identity, mark)
-                    for part, identity, table in zip(plan.parts, identities, found, strict=True)
-                    if table is None
-                )
-            )
-            missing = iter(fetched)
-            tables = [next(missing) if table is None else table for table in found]
+            plan, names, found = await self._run(self._planned, question, ask, scope, mark)
+            tables = await self._fetched(plan.parts, names, found)
             answer = await self._run(self._told, question, plan, tables, ask, scope, mark)
         self.shelf.put((ask, scope), answer)
         self.metrics.kept_answers.set(self.shelf.bytes)
@@ -146,11 +162,10 @@ class Door:
 
     def _planned(
         self, question: Question, ask: Ask, scope: Scope, mark: Watermark
-    ) -> tuple[Plan, list[Identity], list[pa.Table | None]]:
+    ) -> tuple[Plan, list[PartName], list[pa.Table | None]]:
         """How it is answered, and what of it is known already."""
         plan = self._plan(question, ask, scope)
-        identities = [self.warehouse.identity(part) for part in plan.parts]
-        return plan, identities, [self._kept(identity, mark) for identity in identities]
+        return plan, *self._looked_up(plan.parts, mark)
 
     def _told(
         self,
@@ -188,27 +203,55 @@ class Door:
             self.shelf.put(key, kept)
         return kept.table
 
+    async def parts(self, parts: Sequence[Part]) -> list[pa.Table]:
+        """What is asked beside the questions of the catalogue."""
+        with self._room():
+            mark = await self.mark()
+            names, found = await self._run(self._looked_up, parts, mark)
+            return await self._fetched(parts, names, found)
+
+    def _looked_up(
+        self, parts: Sequence[Part], mark: Watermark
+    ) -> tuple[list[PartName], list[pa.Table | None]]:
+        names = [self._name(part, mark) for part in parts]
+        return names, [self._kept(name) for name in names]
+
+    def _name(self, part: Part, mark: Watermark) -> PartName:
+        """The same SQL with the same values says the same at one watermark, whoever asks, and after it
+        until a table is changed that it reads: questions share their parts, and all pupils of a school its
+        lessons. The scope is among the values."""
+        changed = self.warehouse.changed(part)
+        return PartName(
+            ("part", *self.warehouse.identity(part)), mark.number if changed is None else changed, mark.at
+        )
+
+    async def _fetched(
+        self, parts: Sequence[Part], names: Sequence[PartName], found: Sequence[pa.Table | None]
+    ) -> list[pa.Table]:
+        """What was found, and the rest from the warehouse."""
+        missing = [n for n, table in enumerate(found) if table is None]
+        rides = [self._rides.take(parts[n], names[n][:2]) for n in missing]
+        tables = list(found)
+        for n, table in zip(missing, await asyncio.gather(*rides), strict=True):
+            tables[n] = self._keep(names[n], table)
+        return cast(list[pa.Table], tables)
+
     def _joined(self, plan: Plan, mark: Watermark) -> pa.Table:
-        return plan.join(tuple(self._part_now(part, mark) for part in plan.parts))
-
-    def _part_now(self, part: Part, mark: Watermark) -> pa.Table:
         """In the thread that needs it."""
-        identity = self.warehouse.identity(part)
-        table = self._kept(identity, mark)
-        return self._keep(identity, self._fetch(part), mark) if table is None else table
+        names, found = self._looked_up(plan.parts, mark)
+        tables = [
+            self._keep(name, self._fetch(part)) if table is None else table
+            for part, name, table in zip(plan.parts, names, found, strict=True)
+        ]
+        return plan.join(tuple(tables))
 
-    async def _ride(self, part: Part, identity: Identity, mark: Watermark) -> pa.Table:
-        """The same SQL with the same values says the same at one watermark, whoever asks: questions share
-        their parts, and all pupils of a school its lessons. The scope is among the values."""
-        return self._keep(identity, await self._rides.take(part, (identity, mark.number)), mark)
-
-    def _kept(self, identity: Identity, mark: Watermark) -> pa.Table | None:
-        kept = self.shelf.get(("part", *identity), mark.number, "live")
+    def _kept(self, name: PartName) -> pa.Table | None:
+        kept = self.shelf.get(name.said, name.number, "live")
         return None if kept is None else kept.table
 
-    def _keep(self, identity: Identity, table: pa.Table, mark: Watermark) -> pa.Table:
+    def _keep(self, name: PartName, table: pa.Table) -> pa.Table:
         if table.nbytes <= MOST_OF_A_PART:
-            self.shelf.put(("part", *identity), Answer(Ask(), table, (), mark.at, mark.number, ""))
+            self.shelf.put(name.said, Answer(Ask(), table, (), name.at, name.number, ""))
         return table
 
     def _fetch(self, part: Part) -> pa.Table:
@@ -274,6 +317,10 @@ class Door:
         if to.number != self._newest.number:
             self._newest = to
             self.telling.tell(to)
+
+
+def _never(since: int) -> bool:
+    return False
 
 
 def _key(ask: Ask, scope: Scope, mark: Watermark) -> str:

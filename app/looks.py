@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.interventions import colleagues, interventions
 from app.own_data import consents, own_data
 from app.school_settings import SCHOOL_SETTINGS
+from compute import related
 from compute.dimensions import DIMENSION
 from compute.measures import MEASURES
 from compute.measures.measure import Measure
@@ -76,23 +77,12 @@ def _children(caller: Caller) -> list[Row]:
     return [{"learner_id": str(i), "name": names.get(i, "")} for i in caller.scope.learners]
 
 
-def relations(caller: Caller) -> Row:
+async def relations(caller: Caller) -> Row:
     """The classes and courses that the asker may narrow a question to."""
-    tables = Tables(caller.scope)
-    classes, courses = tables["class"], tables["course"]
-    if caller.scope.rows == "taught":
-        courses = courses.semi_join(classes, "course_id")
-    elif caller.scope.rows in ("own", "linked", "sponsored"):
-        courses = courses.semi_join(tables["learner_course_day"], "course_id")
-        classes = classes.semi_join(tables["class_member"], "class_id")
-    fetch = caller.door.warehouse.fetch
-    named = classes.select("class_id", "title", "course_id").order_by("title", "class_id")
-    taken = courses.select("course_id", "title", "subject").order_by("title", "course_id")
-    return {
-        "classes": fetch(named).to_pylist(),
-        "courses": fetch(taken).to_pylist(),
-        "children": _children(caller),
-    }
+    found = await caller.door.parts(related.parts(Tables(caller.scope)))
+    classes, courses = related.rows_of(found)
+    children = await caller.door.light(_children, caller)
+    return {"classes": classes, "courses": courses, "children": children}
 
 
 def catalogue(caller: Caller) -> Row:

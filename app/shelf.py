@@ -41,10 +41,19 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Hashable, watermark: int, freshness: Freshness) -> Answer | None:
+    def get(
+        self,
+        key: Hashable,
+        watermark: int,
+        freshness: Freshness,
+        still: Callable[[int], bool] = lambda since: False,
+    ) -> Answer | None:
+        """`still` tells of an older answer whether nothing that it is made of has changed since."""
         with self._lock:
             kept = self._kept.get(key)
-            if kept is None or not self._is_fresh(kept, watermark, freshness):
+            if kept is None or not (
+                self._is_fresh(kept, watermark, freshness) or still(kept.answer.watermark)
+            ):
                 self.misses += 1
                 return None
             self.hits += 1

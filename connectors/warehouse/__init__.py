@@ -31,6 +31,7 @@ Also: TypeAlias = pa.Table | Callable[[pa.Array], pa.Table]
 
 class Warehouse(Protocol):
     engine: Literal["duckdb", "postgres"]
+    alone: bool  # no other process can write: what is committed and how far is known without asking
 
     def migrate(self) -> None:
         """Bring the schema forward; raise NewerSchema when it is ahead of this program."""
@@ -42,6 +43,10 @@ class Warehouse(Protocol):
 
     def identity(self, expr: ir.Expr | Query) -> tuple[Hashable, ...]:
         """What decides the result at one watermark: the SQL and the values that it is given."""
+        ...
+
+    def changed(self, expr: ir.Expr | Query) -> int | None:
+        """The newest commit that may have changed what this gives; None where others may write, too."""
         ...
 
     def inside(self) -> AbstractContextManager[BaseBackend]:

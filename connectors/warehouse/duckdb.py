@@ -52,8 +52,9 @@ from models.ask import Watermark
 from models.errors import Unavailable
 from models.holes import Query
 from models.rollup import Rollups
-from models.tables import EVENTS, TABLE
+from models.tables import EVENTS, ROLLUPS, TABLE
 
+_ROLLUPS = frozenset(rollup.name for rollup in ROLLUPS)
 _WAITING = "watermark > (SELECT number FROM folded)"
 _MOVE_WATERMARK = 'UPDATE watermark SET number = number + 1, "at" = now() RETURNING number, "at"'
 _FEW = 16  # rows that are cheaper as values of a statement than as a table
@@ -64,6 +65,7 @@ _MOST_RECENT = 1_500_000  # when so many wait to be folded, the next append does
 
 class DuckDBWarehouse:
     engine: Literal["duckdb", "postgres"] = "duckdb"
+    alone = True
 
     def __init__(
         self,
@@ -80,6 +82,8 @@ class DuckDBWarehouse:
         self._writing = threading.Lock()
         self._waiting = 0  # about how many events are not folded yet; only to see when they are too many
         self._mark: Watermark | None = None
+        self._changed: dict[str, int] = {}  # table -> newest commit that changed it, since this was opened
+        self._opened_at: int | None = None
         with duckdb_failures(address):
             self._root = duckdb.connect(address, config=configuration(address, memory_mib, threads))
             self._root.execute("SET TimeZone = 'UTC'")
@@ -113,6 +117,20 @@ class DuckDBWarehouse:
 
     def identity(self, expr: ir.Expr | Query) -> tuple[Hashable, ...]:
         return self._compiler.identity(expr)
+
+    def changed(self, expr: ir.Expr | Query) -> int | None:
+        if self._opened_at is None:
+            self.watermark()
+        before = self._opened_at or 0
+        tables = {EVENTS.name if name in _ROLLUPS else name for name in self._compiler.tables(expr)}
+        return max((self._changed.get(name, before) for name in tables), default=before)
+
+    def _moved(self, mark: Watermark, *tables: str) -> None:
+        """Whoever sees the new watermark must see what it changed."""
+        if self._opened_at is None:
+            self._opened_at = mark.number
+        self._changed.update(dict.fromkeys(tables, mark.number))
+        self._mark = mark
 
     @contextmanager
     def inside(self) -> Iterator[BaseBackend]:
@@ -156,7 +174,7 @@ class DuckDBWarehouse:
             _store_offsets(writer, offsets)
             if and_fold:
                 self._fold(writer)
-        self._mark = mark
+        self._moved(mark, "events", *also)
         self._waiting = 0 if and_fold else self._waiting + len(fresh)
         self._pace.note(len(fresh))
         return Appended(mark, new)
@@ -176,13 +194,13 @@ class DuckDBWarehouse:
             self._drop_by_key(writer, table, unique)
             self._insert(writer, table, unique)
             mark = mark_of(writer.execute(_MOVE_WATERMARK))
-        self._mark = mark
+        self._moved(mark, table)
 
     def delete(self, table: str, keys: pa.Table) -> int:
         with self._writing, self._transaction(self._writer) as writer:
             gone = self._drop_by_key(writer, table, keys)
             mark = mark_of(writer.execute(_MOVE_WATERMARK))
-        self._mark = mark
+        self._moved(mark, table)
         return gone
 
     def fold(self) -> int:
@@ -224,7 +242,8 @@ class DuckDBWarehouse:
                     _run_all(writer, folding_month(month, statements, _keep))
                 mark = mark_of(writer.execute(_MOVE_WATERMARK))
                 writer.execute(ALL_FOLDED)
-            self._mark, self._waiting = mark, 0
+            self._moved(mark, *TABLE)
+            self._waiting = 0
         self.compact()
 
     def compact(self) -> int:
@@ -246,8 +265,10 @@ class DuckDBWarehouse:
     def watermark(self) -> Watermark:
         if self._mark is None:
             with self._reader() as cursor:
-                self._mark = mark_of(cursor.execute('SELECT number, "at" FROM watermark'))
-        return self._mark
+                read = mark_of(cursor.execute('SELECT number, "at" FROM watermark'))
+            if self._mark is None:  # else a commit came meanwhile, and knows better
+                self._moved(read)
+        return self._mark or read
 
     def offsets(self) -> Mapping[str, str]:
         with self._reader() as cursor:

@@ -79,6 +79,7 @@ _NEW_IDS = (
 
 class PostgresWarehouse:
     engine: Literal["duckdb", "postgres"] = "postgres"
+    alone = False
 
     def __init__(self, address: str, rollups: Rollups | None = None) -> None:
         self._address = address
@@ -119,6 +120,9 @@ class PostgresWarehouse:
 
     def identity(self, expr: ir.Expr | Query) -> tuple[Hashable, ...]:
         return self._compiler.identity(expr)
+
+    def changed(self, expr: ir.Expr | Query) -> int | None:
+        return None
 
     @contextmanager
     def inside(self) -> Iterator[BaseBackend]:

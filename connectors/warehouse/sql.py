@@ -62,6 +62,9 @@ class Compiler:
         statement, values = self.statement(what)
         return statement.text, frozenset(values.items())
 
+    def tables(self, what: ir.Expr | Query) -> frozenset[str]:
+        return self.statement(what)[0].tables
+
     def _kept(self, key: object) -> Statement | None:
         with self._lock:
             if key in self._known:
