@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 from scipy.stats import binom
 
@@ -18,19 +18,21 @@ from compute.content.narrow import (
     WHOLE,
     YES,
     Meanings,
+    asked_of,
     check,
-    events_of,
+    known,
     meanings_of,
-    of_courses,
     rows_of,
     schema_of,
 )
+from compute.forms import Form, shared
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask
 
 QUIET_DAYS = 10  # school days without anything in the course, before somebody counts as gone
 FEWEST_LEFT = 5
+LONGEST_BREAK = 120  # days looked back for school days
 SURE = 0.05  # shared by all lessons of an answer
 
 COLUMNS: Meanings = {
@@ -63,42 +65,61 @@ Row = Mapping[str, Any]
 def lesson_funnel(ask: Ask, tables: Tables) -> Plan:
     """One row for each lesson of the courses looked at."""
     check(ask, ("lesson_id",))
-    lessons = of_courses(tables["lesson"], ask, tables).select("course_id", "lesson_id", "title", "position")
-    narrowed = events_of(ask, tables, "lesson_start", "lesson_complete")
-    done = narrowed.select(
-        "learner_id", "course_id", "lesson_id", over=narrowed.event_type == "lesson_complete"
+    builds = (_lessons, _each, _standing, _free_days)
+    return Plan(
+        parts=tuple(shared(build, asked_of(ask), tables) for build in builds),
+        columns=meanings_of(COLUMNS),
+        source="learner_lesson_day, learner_course_day",
+        join=functools.partial(_table, on=tables.scope.on, limit=ask.limit),
     )
-    placed = done.inner_join(lessons, ["course_id", "lesson_id"])
-    each = placed.group_by("course_id", "lesson_id").agg(
+
+
+def _lessons(tables: Tables, form: Form) -> ir.Table:
+    lessons = known(tables, form, "lesson", ("course_id", "lesson_id", "title", "position"))
+    return lessons.order_by("course_id", "position")
+
+
+def _placed(tables: Tables, form: Form) -> ir.Table:
+    """Who opened or finished which lesson, with its place in the course."""
+    days = rows_of(tables["learner_lesson_day"], form, tables)
+    done = days.select("learner_id", "course_id", "lesson_id", over=days.lessons_completed > 0)
+    lessons = known(tables, form, "lesson", ("course_id", "lesson_id", "position"))
+    return done.inner_join(lessons, ["course_id", "lesson_id"])
+
+
+def _each(tables: Tables, form: Form) -> ir.Table:
+    placed = _placed(tables, form)
+    return placed.group_by("course_id", "lesson_id").agg(
         started=placed.learner_id.nunique(), finished=placed.learner_id.nunique(where=placed.over)
     )
-    furthest = placed.group_by("course_id", "learner_id").agg(position=placed.position.max())
-    last = placed.inner_join(furthest, ["course_id", "learner_id", "position"])
-    over = last.group_by("course_id", "learner_id", "position").agg(over=last.over.any())
-    days = rows_of(tables["learner_course_day"], ask, tables)
+
+
+def _standing(tables: Tables, form: Form) -> ir.Table:
+    """How many learners of each course stand where."""
+    placed = _placed(tables, form)
+    reached = placed.group_by("course_id", "learner_id", "position").agg(over=placed.over.any())
+    furthest = reached.group_by("course_id", "learner_id").agg(position=reached.position.max())
+    last = reached.semi_join(furthest, ["course_id", "learner_id", "position"])
+    days = rows_of(tables["learner_course_day"], form, tables)
     seen = days.group_by("course_id", "learner_id").agg(
         last_day=days.day.max(), completed=days.completions.sum() > 0
     )
-    seen = seen.semi_join(lessons, "course_id")
-    both = seen.left_join(over, ["course_id", "learner_id"])
-    standing = both.group_by("course_id", "position", "over", "completed", "last_day").agg(
-        learners=both.count()
-    )
+    seen = seen.semi_join(known(tables, form, "lesson", ("course_id",)), "course_id")
+    both = seen.left_join(last, ["course_id", "learner_id"])
+    return both.group_by("course_id", "position", "over", "completed", "last_day").agg(learners=both.count())
+
+
+def _free_days(tables: Tables, _: Form) -> ir.Table:
     calendar = tables["school_day"]
-    on = tables.scope.on
-    recent = calendar.filter(calendar.kind != "term", calendar.day > ibis.literal(on - timedelta(days=120)))
-    return Plan(
-        parts=(lessons.order_by("course_id", "position"), each, standing, recent.select("day")),
-        columns=meanings_of(COLUMNS),
-        source="learner_event, learner_course_day",
-        join=functools.partial(_table, on=on, limit=ask.limit),
+    return calendar.filter(calendar.kind != "term", calendar.day > tables.days_ago(LONGEST_BREAK)).select(
+        "day"
     )
 
 
 def quiet_since(on: date, free: Collection[date]) -> date:
     """Nothing on this day or later is a long silence: a holiday makes nobody a drop-out."""
     day, left = on, QUIET_DAYS
-    while left and (on - day).days < 120:
+    while left and (on - day).days < LONGEST_BREAK:
         day -= timedelta(days=1)
         left -= day not in free and (bool(free) or day.weekday() < 5)
     return day

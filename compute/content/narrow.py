@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -49,6 +51,20 @@ def values_of(ask: Ask, name: str) -> tuple[str, ...] | None:
     return tuple(v for v in dict.fromkeys(asked[0]) if all(v in other for other in asked))
 
 
+def asked_of(ask: Ask) -> Ask:
+    """What queries depend on: the limit only cuts what was made of their rows."""
+    return replace(ask, limit=None, purpose="")
+
+
+def known(tables: Tables, form: Form, name: str, columns: tuple[str, ...]) -> ir.Table:
+    """Rows of a dimension table, as the question narrows them."""
+    return of_courses(tables[name], form, tables).select(*columns)
+
+
+def all_of(tables: Tables, _: Form, name: str, columns: tuple[str, ...]) -> ir.Table:
+    return tables[name].select(*columns)
+
+
 def events_of(ask: Ask | Form, tables: Tables, *kinds: str) -> ir.Table:
     return rows_of(kept.events(tables, kinds), ask, tables)
 
@@ -65,14 +81,22 @@ def rows_of(rows: ir.Table, ask: Ask | Form, tables: Tables) -> ir.Table:
     return _of_class_courses(rows, ask, tables)
 
 
-def of_courses(rows: ir.Table, ask: Ask, tables: Tables) -> ir.Table:
+def of_courses(rows: ir.Table, ask: Ask | Form, tables: Tables) -> ir.Table:
     """Rows of a dimension table that has courses, as the question narrows them."""
     for where in ask.where:
         if where.dimension in rows.columns:
             rows = rows.filter(_among(rows[where.dimension], where))
-    if tables.scope.rows == "taught":  # other courses' content is not this teacher's to judge
+    if tables.form.rows == "taught":  # other courses' content is not this teacher's to judge
         rows = rows.semi_join(tables["class"], "course_id")
     return _of_class_courses(rows, ask, tables)
+
+
+def named_in(rows: ir.Table, form: Form, column: str) -> ir.Table:
+    """Rows of what the question is about."""
+    for where in form.where:
+        if where.dimension == column:
+            rows = rows.filter(_among(rows[column], where))
+    return rows
 
 
 def _of_class_courses(rows: ir.Table, ask: Ask | Form, tables: Tables) -> ir.Table:

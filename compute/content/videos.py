@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -19,14 +20,17 @@ from compute.content.narrow import (
     TEXT,
     WHOLE,
     Meanings,
+    asked_of,
     check,
     events_of,
+    known,
     meanings_of,
-    of_courses,
+    named_in,
     one_of,
     schema_of,
 )
 from compute.content.watched import LONGEST_S, Stretches, curve_of, stops_of
+from compute.forms import Form, shared
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask
@@ -89,53 +93,64 @@ SPEEDS: Meanings = {
 def videos(ask: Ask, tables: Tables) -> Plan:
     """One row for each video; the places are found by looking everywhere (compute.content.drops)."""
     check(ask, _OWN)
-    known = of_courses(tables["video"], ask, tables)
-    lengths = tables["video"].select("video_id", "length_s")
-    placed = events_of(ask, tables, *_PLACED)
-    placed = placed.filter(placed.video_id.notnull(), (placed.position_s >= 0) | placed.position_s.isnull())
-    placed = placed.left_join(lengths, "video_id").drop("video_id_right")
-    length = (placed.length_s > 0).ifelse(placed.length_s, ibis.null("float64"))
-    past = (placed.position_s > length.fill_null(LONGEST_S)).fill_null(False)
-    beyond = placed.filter(past).group_by("video_id").agg(beyond=ibis._.count())
-    rows = placed.filter(~past).mutate(length=length, whole=placed.event_type == "video_complete")
-    people = rows.group_by("video_id", "learner_id").agg(
-        furthest=rows.position_s.max(),
-        length=rows.length.max(),
-        whole=rows.whole.any(),
-        course_id=rows.course_id.max(),
-        lesson_id=rows.lesson_id.max(),
-    )
-    people = people.mutate(furthest=people.furthest.fill_null(0.0))
-    done = people.whole | (people.furthest >= (people.length * COMPLETE).fill_null(float(LONGEST_S)))
-    people = people.mutate(done=done.fill_null(False), second=people.furthest.floor().cast("int32"))
-    stops = people.group_by("video_id", "second", "done").agg(
-        learners=people.count(),
-        watched_s=people.furthest.sum(),
-        course_id=people.course_id.max(),
-        lesson_id=people.lesson_id.max(),
-    )
-    told = known.select("video_id", "title", "course_id", "lesson_id", "length_s")
+    asked = asked_of(ask)
+    about = ("video_id", "title", "course_id", "lesson_id", "length_s")
     return Plan(
-        parts=(told, stops, beyond),
+        parts=(shared(known, asked, tables, "video", about), shared(_stops, asked, tables)),
         columns=meanings_of(VIDEOS),
         source="events",
         join=functools.partial(_videos, limit=ask.limit),
     )
 
 
+def _stops(tables: Tables, form: Form) -> ir.Table:
+    """By video and second: learners who came so far and no further. Where `second` is empty: events at
+    places past the end."""
+    placed = events_of(form, tables, *_PLACED)
+    placed = placed.filter(placed.video_id.notnull(), (placed.position_s >= 0) | placed.position_s.isnull())
+    placed = placed.left_join(tables["video"].select("video_id", "length_s"), "video_id")
+    length = (placed.length_s > 0).ifelse(placed.length_s, ibis.null("float64"))
+    past = (placed.position_s > length.fill_null(LONGEST_S)).fill_null(False)
+    rows = placed.mutate(length=length, past=past, whole=(placed.event_type == "video_complete") & ~past)
+    people = rows.group_by("video_id", "learner_id").agg(
+        furthest=rows.position_s.max(where=~rows.past),
+        length=rows.length.max(),
+        whole=rows.whole.any(),
+        course_id=rows.course_id.max(),
+        lesson_id=rows.lesson_id.max(),
+        inside=rows.count(where=~rows.past),
+        beyond=rows.count(where=rows.past),
+    )
+    people = people.mutate(furthest=people.furthest.fill_null(0.0))
+    done = people.whole | (people.furthest >= (people.length * COMPLETE).fill_null(float(LONGEST_S)))
+    people = people.mutate(
+        done=done.fill_null(False),
+        second=(people.inside > 0).ifelse(people.furthest.floor().cast("int32"), ibis.null("int32")),
+    )
+    return people.group_by("video_id", "second", "done").agg(
+        learners=people.count(),
+        watched_s=people.furthest.sum(),
+        course_id=people.course_id.max(),
+        lesson_id=people.lesson_id.max(),
+        beyond=people.beyond.sum(),
+    )
+
+
 def _videos(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
     stops: dict[str, list[Row]] = defaultdict(list)
+    past: dict[str, int] = defaultdict(int)
     for row in found[1].to_pylist():
-        stops[row["video_id"]].append(row)
-    known = {row["video_id"]: row for row in found[0].to_pylist()}
-    past = dict(zip(*(found[2][name].to_pylist() for name in ("video_id", "beyond")), strict=True))
+        past[row["video_id"]] += row["beyond"]
+        if row["second"] is not None:
+            stops[row["video_id"]].append(row)
+    titled = {row["video_id"]: row for row in found[0].to_pylist()}
     for video, of in stops.items():
-        if video not in known:  # taken away since, or never announced: what was watched was watched
+        if video not in titled:  # taken away since, or never announced: what was watched was watched
             about = {"title": video, "course_id": of[0]["course_id"], "lesson_id": of[0]["lesson_id"]}
-            known[video] = {"video_id": video, "length_s": None, **about}
+            titled[video] = {"video_id": video, "length_s": None, **about}
     rows = [
-        {**_video(about, stops.get(video, []), len(stops)), "beyond": past.get(video, 0)}
-        for video, about in known.items()
+        {**_video(about, stops.get(video, []), len(stops)), "beyond": past[video]}
+        for video, about in titled.items()
     ]
     rows.sort(
         key=lambda row: (row["p"] is None, -(row["drop_share"] or 0), -row["audience"], row["video_id"])
@@ -185,17 +200,23 @@ def video_stretches(ask: Ask, tables: Tables) -> Plan:
 
 def _of_one(ask: Ask, tables: Tables, columns: Meanings, told: Any) -> Plan:
     check(ask, _OWN)
-    video = one_of(ask, "video_id")
-    length = tables["video"]
-    length = length.filter(length.video_id == video).select("length_s")
-    placed = events_of(ask, tables, *_PLACED, "video_seek")
-    parts = placed.select("learner_id", "event_type", "position_s", "duration_s", "payload")
+    one_of(ask, "video_id")
+    asked = asked_of(ask)
     return Plan(
-        parts=(length, parts),
+        parts=(shared(_length, asked, tables), shared(_done_in, asked, tables)),
         columns=meanings_of(columns),
         source="events",
         join=lambda found: pa.Table.from_pylist(told(_watched(found))[: ask.limit], schema_of(columns)),
     )
+
+
+def _length(tables: Tables, form: Form) -> ir.Table:
+    return named_in(tables["video"], form, "video_id").select("length_s")
+
+
+def _done_in(tables: Tables, form: Form) -> ir.Table:
+    placed = events_of(form, tables, *_PLACED, "video_seek")
+    return placed.select("learner_id", "event_type", "position_s", "duration_s", "payload")
 
 
 def _watched(found: tuple[pa.Table, ...]) -> Stretches:
@@ -253,15 +274,18 @@ def video_speeds(ask: Ask, tables: Tables) -> Plan:
     """How much of one video was watched at which speed."""
     check(ask, _OWN)
     one_of(ask, "video_id")
-    rows = events_of(ask, tables, "video_play", "video_rate_change", "video_progress")
-    rows = rows.order_by("learner_id", "session_id", "occurred_at", rows.sequence.fill_null(-1), "event_id")
-    parts = rows.select("learner_id", "session_id", "event_type", "duration_s", "payload")
     return Plan(
-        parts=(parts,),
+        parts=(shared(_played, asked_of(ask), tables),),
         columns=meanings_of(SPEEDS),
         source="events",
         join=lambda found: pa.Table.from_pylist(list(_speeds(found[0].to_pylist())), schema_of(SPEEDS)),
     )
+
+
+def _played(tables: Tables, form: Form) -> ir.Table:
+    rows = events_of(form, tables, "video_play", "video_rate_change", "video_progress")
+    rows = rows.order_by("learner_id", "session_id", "occurred_at", rows.sequence.fill_null(-1), "event_id")
+    return rows.select("learner_id", "session_id", "event_type", "duration_s", "payload")
 
 
 def _speeds(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
