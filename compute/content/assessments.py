@@ -15,14 +15,16 @@ from compute.content.narrow import (
     TEXT,
     WHOLE,
     Meanings,
+    asked_of,
     check,
     events_of,
     first_of_each,
+    known,
     meanings_of,
     newest_of_each,
-    of_courses,
     schema_of,
 )
+from compute.forms import Form, shared
 from compute.measures.scores import PASS_MARK
 from compute.plan import Plan
 from compute.rollups import SCORING
@@ -66,9 +68,21 @@ SCORE_BINS: Meanings = {
 
 def assessments(ask: Ask, tables: Tables) -> Plan:
     check(ask, _OWN)
-    known = of_courses(tables["assessment"], ask, tables)
-    known = known.select("assessment_id", "title", "kind", "course_id", "lesson_id", "due_on")
-    scored = _scored(ask, tables)
+    asked = asked_of(ask)
+    about = ("assessment_id", "title", "kind", "course_id", "lesson_id", "due_on")
+    return Plan(
+        parts=(
+            shared(known, asked, tables, "assessment", about),
+            *(shared(build, asked, tables) for build in (_spread, _sizes, _reliability)),
+        ),
+        columns=meanings_of(ASSESSMENTS),
+        source="learner_event",
+        join=functools.partial(_table, limit=ask.limit),
+    )
+
+
+def _spread(tables: Tables, form: Form) -> ir.Table:
+    scored = _scored(tables, form)
     outside = scored.group_by("assessment_id").agg(
         results=_sum(scored.within),
         outside=_sum(~scored.within),
@@ -85,19 +99,16 @@ def assessments(ask: Ask, tables: Tables) -> Plan:
         spread=newest.score.std(how="sample"),
         pass_share=(newest.score >= PASS_MARK).ifelse(1.0, 0.0).mean(),
     )
+    return outside.left_join(spread, "assessment_id").drop("assessment_id_right")
+
+
+def _sizes(tables: Tables, _: Form) -> ir.Table:
     items = tables["item"]
-    sizes = items.group_by("assessment_id").agg(items=items.count())
-    rows = outside.left_join(spread, "assessment_id").drop("assessment_id_right")
-    return Plan(
-        parts=(known, rows, sizes, _reliability(ask, tables)),
-        columns=meanings_of(ASSESSMENTS),
-        source="learner_event",
-        join=functools.partial(_table, limit=ask.limit),
-    )
+    return items.group_by("assessment_id").agg(items=items.count())
 
 
-def _scored(ask: Ask, tables: Tables) -> ir.Table:
-    rows = events_of(ask, tables, *SCORING)
+def _scored(tables: Tables, form: Form) -> ir.Table:
+    rows = events_of(form, tables, *SCORING)
     rows = rows.filter(rows.assessment_id.notnull(), rows.score.notnull())
     return rows.mutate(within=(rows.score >= 0) & (rows.score <= 100))
 
@@ -106,9 +117,9 @@ def _sum(holds: ir.BooleanValue) -> ir.IntegerScalar:
     return holds.ifelse(1, 0).sum()
 
 
-def _reliability(ask: Ask, tables: Tables) -> ir.Table:
+def _reliability(tables: Tables, form: Form) -> ir.Table:
     """Kuder and Richardson's formula 20, over the first answers of learners who answered every item."""
-    first = first_answers(ask, tables)
+    first = first_answers(tables, form)
     first = first.mutate(right=first.correct.ifelse(1.0, 0.0))
     items = first.group_by("assessment_id").agg(k=first.item_id.nunique())
     totals = first.group_by("assessment_id", "learner_id").agg(n=first.count(), total=first.right.sum())
@@ -126,23 +137,23 @@ def _reliability(ask: Ask, tables: Tables) -> ir.Table:
     return both.select("assessment_id", reliability=k / (k - 1) * (1 - both.noise / both.variance))
 
 
-def first_answers(ask: Ask, tables: Tables) -> ir.Table:
+def first_answers(tables: Tables, form: Form) -> ir.Table:
     """Each learner's first answer to each item: later tries have seen the solution."""
-    answers = events_of(ask, tables, "quiz_answer")
+    answers = events_of(form, tables, "quiz_answer")
     answers = answers.filter(answers.item_id.notnull(), answers.correct.notnull())
     return first_of_each(answers, "item_id", "learner_id")
 
 
 def _table(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
-    known = {row["assessment_id"]: row for row in found[0].to_pylist()}
+    titled = {row["assessment_id"]: row for row in found[0].to_pylist()}
     counted = {row["assessment_id"]: row for row in found[1].to_pylist()}
     sizes = dict(zip(found[2]["assessment_id"].to_pylist(), found[2]["items"].to_pylist(), strict=True))
     sure = dict(zip(found[3]["assessment_id"].to_pylist(), found[3]["reliability"].to_pylist(), strict=True))
     nothing = {"learners": 0, "results": 0, "outside": 0}
     rows = []
-    for name in {**known, **counted}:
+    for name in {**titled, **counted}:
         row = {**nothing, **counted.get(name, {})}
-        about = known.get(name) or {
+        about = titled.get(name) or {
             "assessment_id": name,
             "title": name,
             "course_id": row.get("said_course"),
@@ -157,15 +168,23 @@ def _table(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
 def score_bins(ask: Ask, tables: Tables) -> Plan:
     """Ten steps of ten per cent. Over several assessments a learner counts once in each."""
     check(ask, _OWN)
-    scored = _scored(ask, tables)
-    inside = scored.filter(scored.within)
-    newest = newest_of_each(inside, "assessment_id", "learner_id")
+    builds = (_all_bins, _newest_bins)
     return Plan(
-        parts=(_binned(inside), _binned(newest)),
+        parts=tuple(shared(build, asked_of(ask), tables) for build in builds),
         columns=meanings_of(SCORE_BINS),
         source="learner_event",
         join=_bins,
     )
+
+
+def _all_bins(tables: Tables, form: Form) -> ir.Table:
+    scored = _scored(tables, form)
+    return _binned(scored.filter(scored.within))
+
+
+def _newest_bins(tables: Tables, form: Form) -> ir.Table:
+    scored = _scored(tables, form)
+    return _binned(newest_of_each(scored.filter(scored.within), "assessment_id", "learner_id"))
 
 
 def _binned(rows: ir.Table) -> ir.Table:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
@@ -16,11 +17,13 @@ from compute.content.narrow import (
     WHOLE,
     YES,
     Meanings,
+    all_of,
     check,
+    known,
     meanings_of,
-    of_courses,
     schema_of,
 )
+from compute.forms import Form, shared
 from compute.items import ENOUGH, Answers, Curve, Item, curves_of, items_of
 from compute.plan import Plan
 from compute.scoping import Tables
@@ -84,29 +87,31 @@ def _planned(ask: Ask, tables: Tables, columns: Meanings, told: Any) -> Plan:
     check(ask, _OWN)
     wide = [w for w in ask.where if w.dimension not in _OWN]
     whole = Ask(question=ask.question, where=tuple(wide), since=ask.since, until=ask.until)
-    known = of_courses(tables["item"], whole, tables)
-    known = known.select(
-        "item_id", "title", "assessment_id", "course_id", "skill_id", "position", "right_choice"
-    )
-    titles = tables["assessment"].select("assessment_id", assessment="title")
-    first = first_answers(whole, tables)
-    answers = first.select(
-        "item_id", "learner_id", "correct", "choice", "course_id", "assessment_id", "skill_id"
-    )
+    about = ("item_id", "title", "assessment_id", "course_id", "skill_id", "position", "right_choice")
     return Plan(
-        parts=(known, titles, answers),
+        parts=(
+            shared(known, whole, tables, "item", about),
+            shared(all_of, Ask(), tables, "assessment", ("assessment_id", "title")),
+            shared(_answers, whole, tables),
+        ),
         columns=meanings_of(columns),
         source="learner_event",
         join=functools.partial(_table, ask=ask, columns=columns, told=told),
     )
 
 
+def _answers(tables: Tables, form: Form) -> ir.Table:
+    return first_answers(tables, form).select(
+        "item_id", "learner_id", "correct", "choice", "course_id", "assessment_id", "skill_id"
+    )
+
+
 def _table(found: tuple[pa.Table, ...], ask: Ask, columns: Meanings, told: Any) -> pa.Table:
-    known = {row["item_id"]: row for row in found[0].to_pylist()}
-    titles = dict(zip(*(found[1][n].to_pylist() for n in ("assessment_id", "assessment")), strict=True))
+    titled = {row["item_id"]: row for row in found[0].to_pylist()}
+    titles = dict(zip(*(found[1][n].to_pylist() for n in ("assessment_id", "title")), strict=True))
     rows = [
         {"assessment": titles.get(row.get("assessment_id"), row.get("assessment_id")), **row}
-        for row in told(known, found[2])
+        for row in told(titled, found[2])
         if _asked(row, ask)
     ]
     return pa.Table.from_pylist(rows[: ask.limit], schema_of(columns))

@@ -17,12 +17,15 @@ from compute.content.narrow import (
     WHOLE,
     YES,
     Meanings,
+    all_of,
+    asked_of,
     check,
     events_of,
+    known,
     meanings_of,
-    of_courses,
     schema_of,
 )
+from compute.forms import Form, shared
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask
@@ -54,19 +57,23 @@ def last_responses(ask: Ask, tables: Tables) -> Plan:
     """One row for each learner and item answered."""
     checks.refuse_single_learners(("learner_id",), tables)
     check(ask, _OWN)
-    rows = _answered(ask, tables)
-    rows = rows.order_by("learner_id", "item_id", "occurred_at", rows.sequence.fill_null(-1), "event_id")
-    names = ("learner_id", "course_id", "assessment_id", "item_id", "correct", "choice", "payload")
     return Plan(
-        parts=(rows.select(*names, last_at="occurred_at"),),
+        parts=(shared(_in_order, asked_of(ask), tables),),
         columns=meanings_of(LAST_RESPONSES),
         source="learner_event",
         join=functools.partial(_last, limit=ask.limit),
     )
 
 
-def _answered(ask: Ask, tables: Tables) -> ir.Table:
-    answers = events_of(ask, tables, "quiz_answer")
+def _in_order(tables: Tables, form: Form) -> ir.Table:
+    rows = _answered(tables, form)
+    rows = rows.order_by("learner_id", "item_id", "occurred_at", rows.sequence.fill_null(-1), "event_id")
+    names = ("learner_id", "course_id", "assessment_id", "item_id", "correct", "choice", "payload")
+    return rows.select(*names, last_at="occurred_at")
+
+
+def _answered(tables: Tables, form: Form) -> ir.Table:
+    answers = events_of(form, tables, "quiz_answer")
     return answers.filter(answers.item_id.notnull())
 
 
@@ -103,16 +110,22 @@ def engagement(ask: Ask, tables: Tables) -> Plan:
     """One row for each learner and assessment or lesson of which the learner answered anything."""
     checks.refuse_single_learners(("learner_id",), tables)
     check(ask, _OWN)
-    items = of_courses(tables["item"], ask, tables).select("item_id", "assessment_id", "course_id")
-    asked = tables["assessment"].select("assessment_id", "lesson_id", "title")
-    lessons = tables["lesson"].select("lesson_id", "title")
-    tried = _answered(ask, tables).select("learner_id", "item_id").distinct()
+    asked = asked_of(ask)
     return Plan(
-        parts=(items, asked, lessons, tried),
+        parts=(
+            shared(known, asked, tables, "item", ("item_id", "assessment_id", "course_id")),
+            shared(all_of, Ask(), tables, "assessment", ("assessment_id", "lesson_id", "title")),
+            shared(all_of, Ask(), tables, "lesson", ("lesson_id", "title")),
+            shared(_tried, asked, tables),
+        ),
         columns=meanings_of(ENGAGEMENT),
         source="learner_event",
         join=functools.partial(_engaged, limit=ask.limit),
     )
+
+
+def _tried(tables: Tables, form: Form) -> ir.Table:
+    return _answered(tables, form).select("learner_id", "item_id").distinct()
 
 
 def _engaged(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:

@@ -6,6 +6,7 @@ import functools
 from datetime import datetime
 from typing import Any
 
+import ibis.expr.types as ir
 import pyarrow as pa
 
 from compute.content.narrow import (
@@ -15,11 +16,13 @@ from compute.content.narrow import (
     WHOLE,
     YES,
     Meanings,
+    asked_of,
     check,
     events_of,
     meanings_of,
     schema_of,
 )
+from compute.forms import Form, shared
 from compute.plan import Plan
 from compute.scoping import Tables
 from models.ask import Ask
@@ -39,7 +42,16 @@ COLUMNS: Meanings = {
 def threads(ask: Ask, tables: Tables) -> Plan:
     """One row for each thread that was opened or replied in; the ones without an answer first."""
     check(ask)
-    posts = events_of(ask, tables, "post_create", "post_reply")
+    return Plan(
+        parts=(shared(_threads, asked_of(ask), tables),),
+        columns=meanings_of(COLUMNS),
+        source="learner_event",
+        join=functools.partial(_table, limit=ask.limit),
+    )
+
+
+def _threads(tables: Tables, form: Form) -> ir.Table:
+    posts = events_of(form, tables, "post_create", "post_reply")
     posts = posts.filter(posts.object_id.notnull())
     opens = posts.filter(posts.event_type == "post_create")
     first = opens.group_by("object_id").agg(opened_at=opens.occurred_at.min())
@@ -52,7 +64,7 @@ def threads(ask: Ask, tables: Tables) -> Plan:
     )
     both = posts.left_join(opener, "object_id").drop("object_id_right")
     other = (both.event_type == "post_reply") & (both.opener.isnull() | (both.learner_id != both.opener))
-    whole = both.group_by(thread_id=both.object_id).agg(
+    return both.group_by(thread_id=both.object_id).agg(
         course_id=both.course_id.max(),
         opened_on=both.day.min(),
         last_on=both.day.max(),
@@ -60,12 +72,6 @@ def threads(ask: Ask, tables: Tables) -> Plan:
         learners=both.learner_id.nunique(),
         opened_at=both.opened_at.max(),
         answered_at=both.occurred_at.min(where=other),
-    )
-    return Plan(
-        parts=(whole,),
-        columns=meanings_of(COLUMNS),
-        source="learner_event",
-        join=functools.partial(_table, limit=ask.limit),
     )
 
 
