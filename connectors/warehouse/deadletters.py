@@ -15,6 +15,7 @@ from models.tables import DEAD_LETTER
 
 KEPT = timedelta(days=30)
 SCHEMA = DEAD_LETTER.schema.to_pyarrow()
+_NO_LETTERS = SCHEMA.empty_table()
 Letter = dict[str, object]
 
 
@@ -69,7 +70,7 @@ class DeadLetters:
 
 
 def as_table(letters: Sequence[Letter]) -> pa.Table:
-    return pa.Table.from_pylist(list(letters), schema=SCHEMA)
+    return pa.Table.from_pylist(list(letters), schema=SCHEMA) if letters else _NO_LETTERS
 
 
 def _rows(table: pa.Table) -> list[Letter]:
