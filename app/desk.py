@@ -15,6 +15,7 @@ from app.disclosures import disclosure
 from app.door import Door
 from app.incidents import incident
 from app.looks import LOOKS, Caller
+from compute.checks import check_conditions
 from compute.disclosure import canonical
 from compute.questions import QUESTIONS, Question
 from models.ask import Answer, Ask, Watermark
@@ -64,6 +65,7 @@ class LocalDesk:
     async def _ask(self, ask: Ask) -> Answer:
         caller = await self.door.light(self._caller)
         question = _question(ask.question, caller.viewer)
+        check_conditions(ask)
         scope = caller.scope
         if question.name == "leaderboard":
             scope = await self.door.heavy(self.door.with_joined, scope)

@@ -14,6 +14,7 @@ from models.errors import BadQuestion, NotFound, unknown
 
 MOST_ROWS = 1_000_000
 MOST_VALUES = 1_000
+MOST_CONDITIONS = 30  # planning takes the square of their number, in a thread that holds the interpreter
 MOST_DIMENSIONS = 6
 LONGEST_YEARS = 20
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
@@ -59,6 +60,14 @@ def check_span(ask: Ask) -> None:
 def check_limit(ask: Ask) -> None:
     if ask.limit is not None and not 1 <= ask.limit <= MOST_ROWS:
         raise BadQuestion(f"limit {ask.limit} must be between 1 and {MOST_ROWS}.")
+
+
+def check_conditions(ask: Ask) -> None:
+    if len(ask.where) > MOST_CONDITIONS:
+        raise BadQuestion(
+            f"{len(ask.where)} conditions are too many; at most {MOST_CONDITIONS} are read. "
+            "Name several values of one dimension with 'in' or 'not-in'."
+        )
 
 
 def check_order(ask: Ask) -> None:
