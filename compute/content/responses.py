@@ -50,6 +50,8 @@ ENGAGEMENT: Meanings = {
     "items": (WHOLE, "items", "Questions in it."),
     "tried": (WHOLE, "items", "Questions the learner answered at least once."),
     "state": (TEXT, "", "some, or all; who answered none has no row."),
+    "tried_all": (WHOLE, "assessments", "Assessments in it of which every question was tried."),
+    "tried_some": (WHOLE, "assessments", "Assessments in it of which some questions were tried, not all."),
 }
 
 
@@ -144,9 +146,16 @@ def _engaged(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
             sizes[place] += 1
             courses[place] = row["course_id"]
     counts: dict[tuple[int, str, str], int] = defaultdict(int)
+    within: dict[str, list[tuple[str, str]]] = {own[0][1]: own for own in places.values()}
     for row in tried.to_pylist():
         for level, name in places.get(row["item_id"], ()):
             counts[row["learner_id"], level, name] += 1
+    whole: dict[tuple[int, str, str], int] = defaultdict(int)
+    begun: dict[tuple[int, str, str], int] = defaultdict(int)
+    for (learner, level, name), n in counts.items():
+        if level == "assessment":
+            for place in within[name]:
+                (whole if n == sizes[level, name] else begun)[learner, *place] += 1
     rows: list[Mapping[str, Any]] = [
         {
             "learner_id": learner,
@@ -157,6 +166,8 @@ def _engaged(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
             "items": sizes[level, name],
             "tried": n,
             "state": "all" if n == sizes[level, name] else "some",
+            "tried_all": whole[learner, level, name],
+            "tried_some": begun[learner, level, name],
         }
         for (learner, level, name), n in sorted(counts.items())
     ]

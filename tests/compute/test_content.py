@@ -363,6 +363,12 @@ def test_how_much_was_tried(school: School) -> None:
     assert {(r["learner_id"], r["id"]): r["tried"] for r in found} == wanted
     assert all(r["items"] == sizes[r["id"]] for r in found)
     assert all((r["state"] == "all") == (r["tried"] == r["items"]) for r in found)
+    parts = {(who, name): n == sizes[name] for (who, name), n in wanted.items() if name != "l1"}
+    for row in found:
+        own = [parts[row["learner_id"], a] for a in ("a1", "a2") if (row["learner_id"], a) in parts]
+        if row["level"] == "assessment":
+            own = [parts[row["learner_id"], row["id"]]]
+        assert (row["tried_all"], row["tried_some"]) == (own.count(True), own.count(False))
 
 
 # ---- mastery --------------------------------------------------------------------------------------------
