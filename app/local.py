@@ -38,7 +38,8 @@ class LocalDoorway:
         if not self._door.settings.demo:
             return []
         people = self._door.metadata.people
-        cast = [Persona(p.login, p.name, p.role, p.line) for p in PERSONAS if people.by_login(p.login)]
+        known = [(p, people.by_login(p.login)) for p in PERSONAS]
+        cast = [self._sign_in.persona(one, p.role, p.line) for p, one in known if one]
         return cast or self._sign_in.personas()
 
     async def ready(self) -> str | None:

@@ -61,15 +61,17 @@ class SignIn:
         for organisation in self._metadata.organisations.all():
             if organisation.demo:
                 people = self._metadata.people.some_of_each_role(organisation.id, PER_ROLE)
-                found += [
-                    self._persona(person, organisation.name) for person in people if self._signs_in(person)
-                ]
+                found += [self.persona(one, one.roles[0]) for one in people if self._signs_in(one)]
         return found
 
     def _signs_in(self, person: Person) -> bool:
         return any(action.startswith(OPEN_PAGE) for action in self._metadata.roles[person.roles[0]].actions)
 
-    def _persona(self, person: Person, organisation: str) -> Persona:
-        role = self._metadata.roles[person.roles[0]]
+    def persona(self, person: Person, role_name: str, about: str = "") -> Persona:
+        """As the picker shows somebody: with the school, and the pages that the role may open."""
+        role, school = (
+            self._metadata.roles[role_name],
+            self._metadata.organisations.get(person.organisation_id),
+        )
         opens = tuple(sorted(action for action in role.actions if action.startswith(OPEN_PAGE)))
-        return Persona(person.login, person.name, role.name, role.meaning, organisation, opens)
+        return Persona(person.login, person.name, role.name, about or role.meaning, school.name, opens)

@@ -95,14 +95,17 @@ function keep(section) {
     section.querySelectorAll(".scroll").forEach((e, i) => {
       if (scrolled[i]) { e.scrollLeft = scrolled[i][0]; e.scrollTop = scrolled[i][1] }
     })
-    const again = path && section.querySelector(path)
+    // What was pressed may be gone: the card is where its reader was, so the next Tab goes on from there.
+    const again = (path && section.querySelector(path)) || (inside && section)
     if (!again) return
+    if (again === section) section.tabIndex = -1
     again.focus({preventScroll: true})
     if (typed) { again.value = typed[0]; try { again.setSelectionRange(typed[1], typed[1]) } catch (e) { /* not a text */ } }
   }
 }
 function mark(element) {
   if (element.id) return "#" + CSS.escape(element.id)
+  if (element.dataset.do) return `[data-do="${CSS.escape(element.dataset.do)}"][value="${CSS.escape(element.value || "")}"]`
   for (const name of ["data-find", "data-open", "data-order", "data-page", "name", "href"]) {
     if (!element.hasAttribute(name)) continue
     const value = name === "data-order" ? element.dataset.order.replace(/^-/, "") : element.getAttribute(name)

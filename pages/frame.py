@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from models.errors import HeadwayError, NotSignedIn, Unavailable
+from models.errors import HeadwayError, NotFound, NotSignedIn, Unavailable
 from pages.cards import Card, join, place_link
 from pages.filters import FRAMES, PERIODS
 from pages.me import Choice
@@ -75,6 +75,8 @@ def problem(speech: Speech, error: HeadwayError) -> Card:
     title = speech.say(key if key in texts(speech.language) else "problem.error")
     if isinstance(error, NotSignedIn):
         way_on = Markup('<a class="button" href="/sign-in">{}</a>').format(speech.say("sign_in.again"))
+    elif isinstance(error, NotFound):
+        way_on = Markup('<a class="button" href="/">{}</a>').format(speech.say("problem.home"))
     else:
         way_on = Markup('<button type="button" data-again>{}</button>').format(speech.say("problem.again"))
     return Card(title=title, body=Markup('<p class="problem">{}</p>').format(_detail(speech, error)) + way_on)
@@ -85,6 +87,8 @@ def _detail(speech: Speech, error: HeadwayError) -> str:
         return speech.say("problem.signed_out_means")
     if isinstance(error, Unavailable):
         return speech.say("problem.away_means")
+    if isinstance(error, NotFound):
+        return speech.say("problem.page_404_means")
     return error.detail if speech.language == "en" else speech.say("problem.means")
 
 

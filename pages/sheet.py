@@ -140,7 +140,10 @@ class Sheet(Hearing, Viewer):
         try:
             await self.prepare()
         except HeadwayError as error:
-            self._apply({slot.name: frame.problem(self.visit.speech, error) for slot in self.slots})
+            # Said once: what is wrong is wrong with the whole page.
+            first = self.slots[0].name
+            told = frame.problem(self.visit.speech, error)
+            self._apply({slot.name: told if slot.name == first else None for slot in self.slots})
             if isinstance(error, Unavailable):
                 await asyncio.sleep(RETRY_S)
                 self._run(self._first())

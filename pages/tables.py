@@ -56,10 +56,10 @@ def table(
     columns: Sequence[Column],
     turn: Turn,
     caption: str,
-    stacked: bool = False,
+    stacked: bool = True,
 ) -> Markup:
-    """`caption` names the table to a screen reader. `stacked`: on a phone each row is a small card, with the
-    last column right below the name; else the columns scroll sideways past the first."""
+    """`caption` names the table to a screen reader. `stacked`: on a phone each row is a small card; else the
+    columns scroll sideways past the first, for a table whose columns are read against each other."""
     found = ordered(searched(rows, columns, turn.find), columns, turn.order)
     page = min(turn.page, max(0, (len(found) - 1) // PAGE_ROWS))
     shown = found[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]

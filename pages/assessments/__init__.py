@@ -200,7 +200,7 @@ class AssessmentsPage(Sheet):
         body = Markup("{}{}").format(paragraph(item_told(self, one)), self._curve_told(one))
         if choices:
             name = self.say("assessments.choices")
-            body += table(self.visit.speech, choices, lists.choices(self), Turn(), name)
+            body += table(self.visit.speech, choices, lists.choices(self), Turn(), name, stacked=False)
         return Card(verdict(self, one), sub, body=body)
 
     def _curve_told(self, one: Row) -> Markup:

@@ -20,6 +20,7 @@ from pages.charts._time import at, ticks
 from pages.speech import Speech
 
 _A_DAY_MS = 86_400_000
+_LINE = 16  # per cent of the points: how much of the height a line of text takes
 
 
 def dots(
@@ -54,7 +55,7 @@ def _shape(height: int, language: str) -> Shape:
     def build() -> tuple[figure, Mapping[str, tuple[Model, str]]]:
         points = source("points", "x", "y", "said")
         middle = source("middle", "x", "y")
-        words = source("words", "x", "y", "text")
+        words = source("words", "x", "y", "text", "align")
         plot = plain(height, x_range=Range1d(0, 1), y_range=Range1d(0, 104))
         plot.line("x", "y", source=middle, line_color=COMPARED, line_width=2, line_dash=[2, 4])
         seen = plot.scatter(
@@ -63,7 +64,7 @@ def _shape(height: int, language: str) -> Shape:
         )  # fmt: skip
         # Above the line, on a ground of the card's own colour, so that it is read over the dots.
         plot.text(
-            "x", "y", "text", source=words, text_align="right", text_baseline="bottom", y_offset=-3,
+            "x", "y", "text", source=words, text_align="align", text_baseline="bottom", y_offset=-3,
             background_fill_color=SURFACE, background_fill_alpha=0.75, padding=2, **TEXT,
         )  # fmt: skip
         hover(plot, [seen], attachment="above")
@@ -102,9 +103,9 @@ def _poured(
         {"x": [start, end], "y": [usual, usual]} if usual is not None else {"x": [], "y": []}
     )
     words: dict[str, list[Any]] = (
-        {"x": [end], "y": [usual], "text": [usual_text]}
+        {"text": [usual_text], "y": [usual], **_freer(places, [row[y] for row in rows], start, end, usual)}
         if usual is not None
-        else {"x": [], "y": [], "text": []}
+        else {"x": [], "y": [], "text": [], "align": []}
     )
     return {
         "points": Columns({"x": places, "y": [row[y] for row in rows], "said": [said(row) for row in rows]}),
@@ -115,3 +116,13 @@ def _poured(
         "ticks": named,
         "labels": dict(map(tuple, labels)),  # type: ignore[arg-type]
     }
+
+
+def _freer(
+    places: Sequence[float], values: Sequence[float], start: float, end: float, usual: float
+) -> dict[str, list[Any]]:
+    """At the end where fewer dots lie just above the line."""
+    third = (end - start) / 3
+    near = [place for place, value in zip(places, values, strict=True) if 0 <= value - usual <= _LINE]
+    first, last = (sum(place < start + third for place in near), sum(place > end - third for place in near))
+    return {"x": [start], "align": ["left"]} if first < last else {"x": [end], "align": ["right"]}

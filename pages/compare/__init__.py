@@ -158,6 +158,7 @@ class ComparePage(InsightDeeds, Sheet):
             ],
             Turn(),
             say("compare.heading"),
+            stacked=False,
         )
 
     def _value(self, measure: str, value: float | None) -> str:

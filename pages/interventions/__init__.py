@@ -158,6 +158,7 @@ class InterventionsPage(PlanDeeds, Sheet):
             ],
             Turn(),
             say("fared.heading"),
+            stacked=False,
         )
 
     def _file(self, found: Mapping[str, Fared | TooFew], first: Answer) -> Answer:
@@ -215,7 +216,6 @@ class InterventionsPage(PlanDeeds, Sheet):
             ],
             self.turns.get("closed", Turn()),
             heading,
-            stacked=True,
         )
         helped = sum(row["outcome"] == "helped" for row in rows)
         return Card(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -37,6 +37,7 @@ class QualityPage(Sheet):
         Slot("origins", height=220),
         Slot("offenders", height=320),
         Slot("batches", height=160),
+        Slot("lost", height=200),
     )
     asked_for: Picked | None = None
 
@@ -208,6 +209,27 @@ class QualityPage(Sheet):
             say("quality.batches"),
         )
         return Card(say("quality.batches_found", n=len(rows)), say("quality.batches_sub"), body=table)
+
+    async def lost(self, ask: Asking) -> Card:
+        """Whatever the period: it is told since core began."""
+        say, speech = self.say, self.visit.speech
+        found = await self.visit.desk.look("way_in")
+        if found["since"] is None:
+            return Card(say("quality.lost"), empty=say("quality.lost_unknown"))
+        since = speech.moment(datetime.fromisoformat(found["since"]))
+        rows = found["kinds"]
+        if not rows:
+            return Card(say("quality.lost"), empty=say("quality.lost_none", since=since))
+        gone = sum(row["events"] for row in rows if row["fate"] == "shed")
+        title = say("quality.lost_shed", n=gone) if gone else say("quality.lost_not_shed")
+        table = tables.table(
+            speech,
+            rows,
+            lists.lost(speech),
+            self.turns.get("lost", tables.Turn(order="-events")),
+            say("quality.lost"),
+        )
+        return Card(title, say("quality.lost_sub", since=since), body=table)
 
     def _whole(self) -> Ask:
         return Ask(since=self.filters.since, until=self.filters.until)

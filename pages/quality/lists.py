@@ -67,6 +67,27 @@ def batches(speech: Speech) -> list[Column]:
     ]
 
 
+def lost(speech: Speech) -> list[Column]:
+    say = speech.say
+
+    def fate(row: Row) -> str:
+        return say(f"quality.fate_{row['fate'].replace('-', '_')}")
+
+    def kind(row: Row) -> str:
+        return event_type(speech, row["event_type"])
+
+    def why(row: Row) -> str:
+        return rule(speech, "", row["code"]) if row["code"] else ""
+
+    return [
+        Column("fate", say("quality.fate"), fate, key=fate, find=True),
+        Column("events", say("quality.arrived"), lambda r: speech.number(r["events"]), numeric=True),
+        Column("event_type", say("quality.type"), kind, find=True),
+        Column("priority", say("quality.priority"), lambda r: str(r["priority"])),
+        Column("code", say("quality.what"), why, key=why, find=True),
+    ]
+
+
 def events(speech: Speech) -> list[Column]:
     """What shows it, before the id: a telephone has room for little."""
     say = speech.say

@@ -26,9 +26,9 @@ class StudentPage(GoalDeeds, InsightDeeds, RecommendationDeeds, Sheet):
         Slot("onward", height=160),
         Slot("glance", height=128, live=True, bare=True),
         Slot("mine", height=360),
-        Slot("year", span=8, height=280),
-        Slot("skills", span=4, height=440, rows=2),
         Slot("goal", span=8, height=120, live=True),
+        Slot("skills", span=4, height=440, rows=2),
+        Slot("year", span=8, height=280),
         Slot("results", span=6, height=300),
         Slot("changed", span=6, height=300),
     )

@@ -189,7 +189,6 @@ class TeacherPage(PlanDeeds, Sheet):
             columns(self),
             self.turns.get("everybody", Turn()),
             self.say("teacher.everybody"),
-            stacked=True,
         )
         return Card(
             self.say("teacher.everybody_found", n=len(rows)),

@@ -94,7 +94,7 @@ CASES: list[tuple[Callable[[], Any], str, str]] = [
     (fails(ValueError("secret of ours")), "could not be made", "data-again"),
     (fails(Unavailable("away")), "cannot be reached right now", "data-again"),
     (fails(TooMany("busy")), "Too many questions", "data-again"),
-    (fails(NotFound()), "nothing here that you may see", "data-again"),
+    (fails(NotFound()), "nothing here that you may see", "Go to your page"),
     (fails(BadQuestion("unknown measure 'x'")), "cannot be asked", "data-again"),
     (fails(NotSignedIn("over")), "signed out", "/sign-in"),
 ]
