@@ -111,7 +111,7 @@ class Core:
         self._writer = open_writer(
             door.warehouse, door.metadata, self.settings, self.metrics, _told(door, self._live)
         )
-        door.way_in = self._writer.put
+        door.way_in, door.losses = self._writer.put, self._writer.counters.losses
         self._door = door
         self._doorway = LocalDoorway(door)
         self.why_not = None

@@ -30,6 +30,7 @@ from compute.questions import Question
 from compute.scoping import Tables
 from config.quality import quality_rules
 from config.settings import Settings
+from connectors.intake.losses import Losses
 from connectors.intake.submission import Submission
 from connectors.metadata import AuditEntry, Metadata
 from connectors.warehouse import Warehouse
@@ -70,6 +71,7 @@ class Door:
         self.shelf = Shelf(settings.cache_mib << 20)
         self.telling: Telling[Watermark] = Telling()
         self.way_in: Callable[[Submission], None] | None = None  # what is done here is an event like any
+        self.losses: Losses | None = None  # what did not become an event here
         self._flights = Flights()
         self._plans: OrderedDict[tuple[Ask, Scope], Plan] = OrderedDict()
         self._zones: dict[int, ZoneInfo] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.interventions import colleagues, interventions
@@ -139,6 +139,15 @@ def school_settings(caller: Caller) -> Row:
     return {name: found.get(name, False) for name in SCHOOL_SETTINGS}
 
 
+def way_in(caller: Caller) -> Row:
+    """What was sent to this core since it began and is not stored, of the asker's organisation."""
+    losses = caller.door.losses
+    if losses is None:
+        return {"since": None, "kinds": []}
+    kinds = losses.told(caller.viewer.organisation_id)
+    return {"since": losses.since, "kinds": [{**asdict(kind), "events": n} for kind, n in kinds]}
+
+
 def moved(caller: Caller, since: int) -> bool:
     """Has anything that the asker may see changed since this watermark? Saves asking for it."""
     now = caller.door.warehouse.watermark().number
@@ -153,6 +162,7 @@ LOOKS: dict[str, Look] = {
     "school_settings": Look("What the school decided for all.", school_settings, "manage-settings"),
     "interventions": Look("What was done for the asker's learners.", interventions, "intervene"),
     "colleagues": Look("Who else teaches the asker's classes.", colleagues, "intervene"),
+    "way_in": Look("What was shed, put off, refused or sent again since core began.", way_in, "see-quality"),
     "moved": Look("Whether anything the asker may see has changed since a watermark.", moved),
     "consents": Look(
         "What one's own data or the children's may be used for, and why.", consents, "own-preferences"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from connectors.intake.losses import Losses
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Counters:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
+        self.losses = Losses()
 
         def counter(name: str, meaning: str, *labels: str) -> Counter:
             return Counter(name, meaning, labels, registry=registry)
@@ -25,6 +28,9 @@ class Counters:
         self.rejected = counter("analytics_events_rejected_total", "Events refused, by code.", "code")
         self.shed = counter(
             "analytics_events_shed_total", "Events shed under overload.", "event_type", "priority"
+        )
+        self.put_off = counter(
+            "analytics_events_put_off_total", "Events whose sender was told to come back later.", "priority"
         )
         self.lost_letters = counter(
             "analytics_dead_letters_dropped_total", "Refused events beyond what is kept as dead letters."

@@ -52,9 +52,10 @@ class Gatekeeper:
         self._limits = limits
         self._oldest = int(np.datetime64(f"{limits.oldest_year}-01-01", "us").astype(np.int64))
 
-    def priority(self, event_type: str) -> str:
+    def known(self, event_type: str) -> tuple[str, str]:
+        """Its declared name and priority; a type that nobody declared has no name, and is P1."""
         number = self._number(event_type, -1)
-        return "P1" if number < 0 else self._types[number].kind.priority
+        return ("", "P1") if number < 0 else (event_type, self._types[number].kind.priority)
 
     def check(self, school: School, events: Sequence[Event], received: Micros, source: str) -> Checked:
         """`received` is a time for each event."""

@@ -17,6 +17,7 @@ from connectors.intake.envelope import Replayed
 from connectors.intake.eventids import Words
 from connectors.intake.gatekeeper import SCHEMA, Event, Gatekeeper
 from connectors.intake.letters import Letter, refused_letter
+from connectors.intake.losses import Fate, Kind
 from connectors.intake.postbox import Postbox
 from connectors.intake.quality import Judge, Refused, Tally
 from connectors.intake.quarantine import Quarantine
@@ -30,6 +31,8 @@ from models.event import Rejected
 from models.quality import UNKNOWN_TYPE
 
 ACCEPTED, DUPLICATE, QUARANTINED, REJECTED = range(4)
+_FATES: tuple[Fate, ...] = ("shed", "repeated", "quarantined", "refused")  # of the four; none of accepted
+SHED = "shed"
 Statuses = npt.NDArray[np.uint8]
 
 
@@ -200,6 +203,9 @@ class Group:
                 self._schools.record(part.school.organisation_id, part.consents)
 
     def outcomes(self) -> list[Outcome]:
+        for part in self._parts:
+            if found := self._lost(part):
+                self._counters.losses.add(part.school.organisation_id, found)
         made = {id(s): outcome for part in self._parts for s, outcome in self._outcomes_of(part)}
         return [made[id(submission)] for submission in self._taken]
 
@@ -219,6 +225,18 @@ class Group:
     def _rejected(self, part: Part, submission: Submission, start: int, place: int) -> Rejected:
         code, detail = part.why[start + place]
         return Rejected(submission.index(place), part.events[start + place].event_id, code, detail)
+
+    def _lost(self, part: Part) -> Counter[Kind]:
+        found: Counter[Kind] = Counter()
+        for place in np.flatnonzero(part.status).tolist():
+            named = self._keeper.known(part.events[place].event_type)
+            status = int(part.status[place])
+            code = part.why[place][0] if status == REJECTED else ""
+            found[Kind(_FATES[status], *named, code)] += 1
+        for submission in part.submissions:  # what was shed is counted where it was shed
+            codes = (refused.rejected.code for refused in submission.refused)
+            found.update(Kind("refused", "", "", code) for code in codes if code != SHED)
+        return found
 
     def _count(self, source: str, counts: list[int], rejected: list[Rejected]) -> None:
         counters = self._counters

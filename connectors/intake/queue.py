@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from typing import Literal
 
 from connectors.intake.counters import Counters
 from connectors.intake.decode import Refused
 from connectors.intake.limits import Limits
+from connectors.intake.losses import Kind
 from connectors.intake.submission import Submission
 from models.errors import TooMany, Unavailable
 from models.event import Rejected
 
 # Above this share of the bound these priorities are shed. P0 never is: its sender is told to wait.
 SHED_AT = {"P2": 0.5, "P1": 0.75}
+Known = Callable[[str], tuple[str, str]]  # of a type as it was sent: its declared name, its priority
 
 
 class Queue:
-    def __init__(self, limits: Limits, priority: Callable[[str], str], counters: Counters) -> None:
-        self._limits, self._priority, self._counters = limits, priority, counters
+    def __init__(self, limits: Limits, known: Known, counters: Counters) -> None:
+        self._limits, self._known, self._counters = limits, known, counters
         self._waiting: deque[Submission] = deque()
         self._changed = threading.Condition()
         self._bytes = 0
@@ -39,6 +42,7 @@ class Queue:
     def _make_room(self, submission: Submission) -> None:
         share = (self._bytes + submission.size) / self._limits.queue_bytes
         if share > 1 and self._waiting:
+            self._count("put-off", submission.organisation_id, [e.event_type for e in submission.events])
             raise TooMany("More events arrive than can be stored; send this again in a second.", 1)
         if share > SHED_AT["P2"] and not submission.may_be_shed and self._waiting:
             raise TooMany("More events arrive than can be stored; this source waits a moment.", 1)
@@ -47,16 +51,28 @@ class Queue:
 
     def _shed(self, submission: Submission, priorities: set[str]) -> None:
         kept, indexes, shed = [], [], list(submission.refused)
+        types: list[str] = []
         for place, event in enumerate(submission.events):
-            index, priority = submission.index(place), self._priority(event.event_type)
-            if priority not in priorities:
+            index = submission.index(place)
+            if self._known(event.event_type)[1] not in priorities:
                 kept.append(event)
                 indexes.append(index)
                 continue
+            types.append(event.event_type)
             detail = "The way in is overloaded; send this event again later."
             shed.append(Refused(Rejected(index, event.event_id, "shed", detail), b""))
-            self._counters.shed.labels(event.event_type, priority).inc()
         submission.events, submission.indexes, submission.refused = kept, indexes, shed
+        self._count("shed", submission.organisation_id, types)
+
+    def _count(self, fate: Literal["shed", "put-off"], organisation_id: int, types: list[str]) -> None:
+        """Under the declared names: what a sender calls its events must not fill /metrics."""
+        found = {Kind(fate, *self._known(name)): n for name, n in Counter(types).items()}
+        for kind, events in found.items():
+            if fate == "shed":
+                self._counters.shed.labels(kind.event_type or "unknown", kind.priority).inc(events)
+            else:
+                self._counters.put_off.labels(kind.priority).inc(events)
+        self._counters.losses.add(organisation_id, found)
 
     def take(self, most: int, wait_s: float | None) -> list[Submission]:
         """All that waits, up to about `most` events; empty when nothing came in time."""

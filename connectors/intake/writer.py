@@ -65,7 +65,7 @@ class Writer:
         self._published = published
         self._key = secrets.randbits(64)
         self._keeper = Gatekeeper(payload_types(taxonomy), key=self._key, limits=limits)
-        self._queue = Queue(limits, self._keeper.priority, self.counters)
+        self._queue = Queue(limits, self._keeper.known, self.counters)
         self._prints = Fingerprints() if warehouse.engine == "duckdb" else None
         self._ids = KnownIds(warehouse, self._prints)
         self._postbox = Postbox(limits.letters_per_hour, self.counters)

@@ -13,6 +13,7 @@ import pytest
 
 from compute.rollups import DELTAS
 from connectors.intake.decode import decode
+from connectors.intake.losses import Kind
 from connectors.metadata import Consent
 from connectors.warehouse import Warehouse, open_warehouse
 from connectors.warehouse.deadletters import DeadLetters, LetterFilter
@@ -287,7 +288,31 @@ def test_overload_sheds_low_priorities_first_and_never_p0(
         if s.name.endswith("_total")
     }
     assert shed == {("page_view", 2.0), ("video_complete", 1.0)}
+    told = dict(door.writer.counters.losses.told(1))
+    assert told.pop(Kind("put-off", "lesson_start", "P0")) >= 1
+    # What was stored of `mixed` the first time is known the other times.
+    assert told == {
+        Kind("shed", "page_view", "P2"): 2,
+        Kind("shed", "video_complete", "P1"): 1,
+        Kind("repeated", "video_complete", "P1"): 1,
+        Kind("repeated", "session_end", "P0"): 2,
+    }
+    assert door.writer.counters.losses.told(2) == []
     door.close()
+
+
+def test_what_was_not_stored_is_counted_by_type_and_reason(door: Door) -> None:
+    """Under the declared names only: what a sender makes up stands nowhere."""
+    once = sent()
+    door.send(once)
+    outcome = door.send(once, sent(timestamp="noon"), sent("made-up-by-the-sender"), {"a": 1})
+    assert (outcome.accepted, outcome.duplicates, outcome.quarantined, len(outcome.rejected)) == (0, 1, 1, 2)
+    assert dict(door.writer.counters.losses.told(1)) == {
+        Kind("repeated", "lesson_start", "P0"): 1,
+        Kind("refused", "lesson_start", "P0", "bad-timestamp"): 1,
+        Kind("quarantined", "", "P1"): 1,
+        Kind("refused", "", "", "missing-field"): 1,
+    }
 
 
 def _answer(waiting: object):  # type: ignore[no-untyped-def]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from app.quality import check_days
 from config.quality import quality_rules
 from config.roles import read_roles
 from connectors.intake.codes import CODES
+from connectors.intake.losses import Kind, Losses
 from connectors.intake.quality import Judge, Tally
 from models.tables import EVENTS
 from pages.quality import _picked
@@ -79,6 +80,30 @@ async def test_the_rows_are_shown_on_asking_and_to_those_who_may(judged: Elm, sc
     assert sheet.asked_for == ("completeness", "os", "", "", BAD, BAD)
     assert await sheet.do_show("anything") == ["behind"]
     assert sheet.asked_for is None
+
+
+async def test_what_was_shed_and_refused_is_told_of_the_own_school_alone(
+    judged: Elm, school: Elm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = (await school.cards("head", "/quality"))["lost"]
+    assert card is not None
+    assert "no way in is open" in str(card.empty)
+    losses = Losses(lambda: datetime(2026, 3, 1, 7, 30, tzinfo=UTC))
+    monkeypatch.setattr(judged.door, "losses", losses)
+    own = (await school.visit("head", "/quality")).desk.viewer.organisation_id
+    losses.add(own + 1, {Kind("shed", "page_view", "P2"): 4711})
+    card = (await school.cards("head", "/quality"))["lost"]
+    assert card is not None
+    assert "1 Mar" in str(card.empty)
+    assert "nothing was shed" in str(card.empty)
+    losses.add(own, {Kind("shed", "video_seek", "P2"): 1234, Kind("refused", "", "", "not-json"): 5})
+    card = (await school.cards("head", "/quality"))["lost"]
+    assert card is not None
+    assert card.title == "1,234 events were shed under overload"
+    told = text_of(card.body)
+    for words in ("video seek", "P2", "1,234", "shed under overload", "no JSON", "refused"):
+        assert words in told
+    assert "4,711" not in told
 
 
 @pytest.mark.parametrize("wish", ["", "a|b|c|d|e|f", "a|b|c|d|2026-03-04|2026-03-01", "a|b|c"])
