@@ -107,14 +107,20 @@ class Core:
 
     def take(self, door: Door, live: Hub | None = None) -> None:
         """From here on questions are answered."""
-        self._live = live or self._open_live(door)
+        self._live = door.standings = live or self._open_live(door)
         self._writer = open_writer(
             door.warehouse, door.metadata, self.settings, self.metrics, _told(door, self._live)
         )
         door.way_in, door.losses = self._writer.put, self._writer.counters.losses
+        door.forgetting = [self._forget]
         self._door = door
         self._doorway = LocalDoorway(door)
         self.why_not = None
+
+    def _forget(self, organisation_id: int, learner_id: int | None) -> None:
+        self.writer.forget(organisation_id)
+        if learner_id is not None:
+            self.live.forget(organisation_id, learner_id)
 
     def _open_live(self, door: Door) -> Hub:
         struggles = Struggles(door.metadata.interventions)

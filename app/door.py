@@ -23,10 +23,12 @@ from app.rides import Rides
 from app.shelf import Flights, Shelf
 from app.telling import Telling
 from app.touched import Touched
+from compute import remembered, standings
 from compute.disclosure import cells, protect
 from compute.leaderboard import classmates
 from compute.plan import Part, Plan, is_help
 from compute.questions import Question
+from compute.remembered import Standings
 from compute.scoping import Tables
 from config.quality import quality_rules
 from config.settings import Settings
@@ -36,6 +38,7 @@ from connectors.metadata import AuditEntry, Metadata
 from connectors.warehouse import Warehouse
 from models.ask import Answer, Ask, Watermark
 from models.errors import TooMany
+from models.holes import Query
 from models.scope import Scope, Viewer
 
 T = TypeVar("T")
@@ -72,6 +75,9 @@ class Door:
         self.telling: Telling[Watermark] = Telling()
         self.way_in: Callable[[Submission], None] | None = None  # what is done here is an event like any
         self.losses: Losses | None = None  # what did not become an event here
+        self.standings: Standings | None = None  # learners' states in memory, where there is a live stream
+        self._register: dict[int, tuple[int, frozenset[int]]] = {}  # organisation -> its learners
+        self.forgetting: list[Callable[[int, int | None], None]] = []  # what else holds people in memory
         self._flights = Flights()
         self._plans: OrderedDict[tuple[Ask, Scope], Plan] = OrderedDict()
         self._zones: dict[int, ZoneInfo] = {}
@@ -90,6 +96,12 @@ class Door:
         self._light.shutdown(cancel_futures=True)
         self._engine.shutdown(cancel_futures=True)
         self.notes.close()
+
+    def forget(self, organisation_id: int, learner_id: int | None) -> None:
+        """Somebody was erased: nothing that was derived before may be told again."""
+        self.shelf.clear()
+        for tell in self.forgetting:
+            tell(organisation_id, learner_id)
 
     async def light(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._light, work, *args)
@@ -155,12 +167,43 @@ class Door:
 
     async def _compute(self, question: Question, ask: Ask, scope: Scope, mark: Watermark) -> Answer:
         with self._room():
+            if question.remembered and self.standings is not None:
+                answer = await self._run(self._remembered, ask, scope, mark)
+                if answer is not None:
+                    self.shelf.put((ask, scope), answer)
+                    return answer
             plan, names, found = await self._run(self._planned, question, ask, scope, mark)
             tables = await self._fetched(plan.parts, names, found)
             answer = await self._run(self._told, question, plan, tables, ask, scope, mark)
         self.shelf.put((ask, scope), answer)
         self.metrics.kept_answers.set(self.shelf.bytes)
         return answer
+
+    def _remembered(self, ask: Ask, scope: Scope, mark: Watermark) -> Answer | None:
+        """From memory; None where it is not known there for sure."""
+        if self.standings is None or not remembered.is_for(ask, scope):
+            return None
+        register = remembered.Register.of(scope)
+        everybody = self._everybody(register.everybody, scope.organisation_id)
+        if everybody is None:
+            return None
+        members = self._part(register.members, mark) if register.members else None
+        table = remembered.recalled(ask, scope, everybody, members, self.standings)
+        if table is None:
+            return None
+        key, columns = _key(ask, scope, mark), standings.COLUMNS
+        return Answer(ask, table, columns, mark.at, mark.number, key, remembered.SOURCE)
+
+    def _everybody(self, query: Query, organisation_id: int) -> frozenset[int] | None:
+        """The school's learners, read again when their table changed."""
+        changed = self.warehouse.changed(query)
+        if changed is None:
+            return None
+        number, known = self._register.get(organisation_id, (-1, frozenset[int]()))
+        if number != changed:
+            known = frozenset(self._fetch(query)["learner_id"].to_pylist())
+            self._register[organisation_id] = changed, known
+        return known
 
     def _planned(
         self, question: Question, ask: Ask, scope: Scope, mark: Watermark
@@ -239,13 +282,13 @@ class Door:
         return cast(list[pa.Table], tables)
 
     def _joined(self, plan: Plan, mark: Watermark) -> pa.Table:
+        return plan.join(tuple(self._part(part, mark) for part in plan.parts))
+
+    def _part(self, part: Part, mark: Watermark) -> pa.Table:
         """In the thread that needs it."""
-        names, found = self._looked_up(plan.parts, mark)
-        tables = [
-            self._keep(name, self._fetch(part)) if table is None else table
-            for part, name, table in zip(plan.parts, names, found, strict=True)
-        ]
-        return plan.join(tuple(tables))
+        name = self._name(part, mark)
+        table = self._kept(name)
+        return self._keep(name, self._fetch(part)) if table is None else table
 
     def _kept(self, name: PartName) -> pa.Table | None:
         kept = self.shelf.get(name.said, name.number, "live")

@@ -57,7 +57,7 @@ def shared(
     form, values = form_of(ask)
     own = (build, more, tuple(named.items()), form)
     crowd = None
-    if build in _APART and tables.of_named_learners:
+    if build in _APART and tables.of_named_learners and form.limit is None:
         crowd = Crowd(
             (*own, replace(tables.form, learners=0)),
             _but_learners(tables.values | values),

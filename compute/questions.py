@@ -45,6 +45,7 @@ class Question:
     freshness: Freshness
     rows: Literal["aggregate", "learners"]
     plan: Callable[[Ask, Tables], Plan]
+    remembered: bool = False  # may the memory of the live stream know it (compute/remembered.py)?
 
 
 def question(name: str) -> Question:
@@ -116,6 +117,7 @@ QUESTIONS: tuple[Question, ...] = (
         "live",
         "learners",
         learner_now,
+        remembered=True,
     ),
     Question(
         "rewards",

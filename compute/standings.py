@@ -63,9 +63,26 @@ _COLUMNS: Mapping[str, tuple[pa.DataType, str, str]] = {
 }
 SCHEMA = pa.schema([("learner_id", pa.int64()), *((name, kind) for name, (kind, _, _) in _COLUMNS.items())])
 
+COLUMNS = (
+    ColumnMeaning("learner_id", "dimension", "", dimension("learner_id").meaning),
+    *(ColumnMeaning(name, "detail", unit, meaning) for name, (_, unit, meaning) in _COLUMNS.items()),
+)
+
 
 def learner_now(ask: Ask, tables: Tables) -> Plan:
     """One row for each learner, also those who did nothing. Today is the scope's day."""
+    check(ask, tables)
+    asked = replace(ask, purpose="")
+    builds = (_roster, _active, _days, _scores, _visits, _free)
+    return Plan(
+        parts=tuple(shared(build, asked, tables) for build in builds),
+        columns=COLUMNS,
+        source="learner_event, learner_day, sessions",
+        join=functools.partial(_join, on=tables.scope.on),
+    )
+
+
+def check(ask: Ask, tables: Tables) -> None:
     checks.refuse_single_learners(("learner_id",), tables)
     checks.check_options(ask, ())
     checks.check_limit(ask)
@@ -73,21 +90,15 @@ def learner_now(ask: Ask, tables: Tables) -> Plan:
     if wrong or ask.by or ask.measures or ask.since or ask.until:
         named = ", ".join(dict.fromkeys(wrong)) or "measures, dimensions and days"
         raise BadQuestion(f"'learner_now' takes no {named}; narrow it by {', '.join(_NARROWED_BY)}.")
-    asked = replace(ask, purpose="")
-    builds = (_roster, _active, _days, _scores, _visits, _free)
-    return Plan(
-        parts=tuple(shared(build, asked, tables) for build in builds),
-        columns=(
-            ColumnMeaning("learner_id", "dimension", "", dimension("learner_id").meaning),
-            *(ColumnMeaning(name, "detail", unit, meaning) for name, (_, unit, meaning) in _COLUMNS.items()),
-        ),
-        source="learner_event, learner_day, sessions",
-        join=functools.partial(_join, on=tables.scope.on),
-    )
 
 
 def row_of(learner_id: int, standing: Standing) -> dict[str, object]:
     return {"learner_id": learner_id, **{name: getattr(standing, name) for name in _COLUMNS}}
+
+
+def table_of(standings: Mapping[int, Standing]) -> pa.Table:
+    """In the order given."""
+    return pa.Table.from_pylist([row_of(*each) for each in standings.items()], SCHEMA)
 
 
 def _roster(tables: Tables, form: Form) -> ir.Table:
@@ -140,11 +151,12 @@ def _join(found: tuple[pa.Table, ...], on: date) -> pa.Table:
     for learner, each in _pieces(active, days, scores, visits):
         facts[learner].append(each)
     free_days = frozenset(free["day"].to_pylist())
-    rows = [
-        row_of(learner, now.standing(now.merged(facts.get(learner, [Facts()])), on, free_days))
-        for learner in roster["learner_id"].to_pylist()
-    ]
-    return pa.Table.from_pylist(rows, SCHEMA)
+    return table_of(
+        {
+            learner: now.standing(now.merged(facts.get(learner, [Facts()])), on, free_days)
+            for learner in roster["learner_id"].to_pylist()
+        }
+    )
 
 
 def _pieces(

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -27,9 +27,10 @@ from app.live.recent import COLUMNS, MOST_BYTES, Recent, Span
 from app.live.states import MOST_COURSES, States
 from app.live.struggle import Struggles
 from compute import now, recall
-from compute.now import Standing
+from compute.now import Facts, Standing
 from connectors.warehouse import Appended, Warehouse
 from models.errors import TooMany
+from models.tables import EVENTS, SCHOOL_DAY
 
 log = logging.getLogger("headway.live")
 T = TypeVar("T")
@@ -73,11 +74,17 @@ class Hub:
         self._struggles = struggles
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
         self._recent = Recent(0, most_bytes)
+        self._folding = threading.Lock()  # always taken before the others
+        self._began: date = date.max
+        self._folded = 0  # the newest commit of events that is folded
+        self._missed = False  # was there one that was never handed over?
+        self._gone: set[tuple[int, int]] = set()
 
     def open(self) -> None:
         """Reads what is stored. Before the writer starts: nothing may be missed or be counted twice."""
         at = self._clock()
         self._recent.head = self._recent.floor = self._warehouse.watermark().number
+        self._folded, self._began = self._warehouse.changed(EVENTS.unbound) or 0, at.date()
         read_states(self._warehouse, at, self._states)
         since = at - timedelta(minutes=KEPT)
         self._minutes.add_counted(self._warehouse.fetch(recall.minutes(since)))
@@ -115,15 +122,23 @@ class Hub:
                     self._changed.wait()
                 if not self._waiting:
                     return
-                taken, self._waiting, self._waiting_events = self._waiting, [], 0
-                self._changed.notify_all()
-            self._take(taken)
-            for wake in list(self._woken.values()):
-                wake()
-            events = sum(len(table) for table, _ in taken)
+            events = self._catch_up()
             with self._changed:  # what comes in quick succession is cheaper together
                 rest_s = DENSE_REST_S if self._rest_s and events >= DENSE else self._rest_s
                 self._changed.wait_for(lambda: self._closing, rest_s)
+
+    def _catch_up(self) -> int:
+        """Folds what has come; whoever needs it now need not wait for the hub's own thread."""
+        with self._folding:
+            with self._changed:
+                taken, self._waiting, self._waiting_events = self._waiting, [], 0
+                self._changed.notify_all()
+            if taken:
+                self._take(taken)
+        if taken:
+            for wake in list(self._woken.values()):
+                wake()
+        return sum(len(table) for table, _ in taken)
 
     def _take(self, taken: list[tuple[pa.Table, Appended]]) -> None:
         batch = pa.concat_tables([table for table, _ in taken])
@@ -145,6 +160,9 @@ class Hub:
                 self._states.distrust()
         with self._lock:
             for table, appended in taken:
+                if appended.after != self._folded:
+                    self._missed = True
+                self._folded = appended.watermark.number
                 self._recent.add(appended.watermark.number, appended.watermark.at, table)
 
     # ---- the listeners' side
@@ -194,6 +212,29 @@ class Hub:
             facts = self._states.facts(organisation_id, learner_id, courses)
         return None if facts is None else now.standing(facts, today, free)
 
+    def standings(
+        self, organisation_id: int, courses: Mapping[int, Collection[str] | None], today: date
+    ) -> dict[int, Standing] | None:
+        """By all that was committed up to this call; None: not known here for sure of all of them."""
+        committed = self._warehouse.changed(EVENTS.unbound)
+        if committed is None or today < self._began - timedelta(days=1):
+            return None
+        if self._folded < committed:
+            self._catch_up()
+        free = self._free_days(organisation_id, today)
+        with self._lock:
+            if self._missed or self._folded < committed:
+                return None
+            facts = {
+                learner: self._states.facts(organisation_id, learner, some)
+                for learner, some in courses.items()
+                if (organisation_id, learner) not in self._gone
+            }
+        known = {learner: of for learner, of in facts.items() if of is not None and _is_whole(of, today)}
+        if len(known) < len(courses):
+            return None
+        return {learner: now.standing(of, today, free) for learner, of in known.items()}
+
     def struggling(self, organisation_id: int, today: date) -> list[int]:
         with self._lock:
             return self._states.struggling(organisation_id, today)
@@ -202,6 +243,7 @@ class Hub:
         """Of a learner who is erased; afterwards nothing is known here but what comes anew."""
         with self._lock:
             self._states.forget(organisation_id, learner_id)
+            self._gone.add((organisation_id, learner_id))
 
     def minutes(
         self, organisation_id: int, types: Collection[str], courses: Collection[str]
@@ -232,8 +274,16 @@ class Hub:
         return int(self._clock().timestamp() // 60)
 
     def _free_days(self, organisation_id: int, today: date) -> frozenset[date]:
-        read_at, days = self._free.get(organisation_id, (-_FREE_DAYS_S, frozenset()))
-        if monotonic() - read_at >= _FREE_DAYS_S:
+        """Read again when the calendar changed; where that is not known, once a minute."""
+        changed = self._warehouse.changed(SCHOOL_DAY.unbound)
+        read, days = self._free.get(organisation_id, (-_FREE_DAYS_S, frozenset()))
+        number = monotonic() // _FREE_DAYS_S if changed is None else changed
+        if read != number:
             days = read_free_days(self._warehouse, organisation_id, today)
-            self._free[organisation_id] = (monotonic(), days)
+            self._free[organisation_id] = (number, days)
         return days
+
+
+def _is_whole(of: Facts, today: date) -> bool:
+    """What bears the day after tomorrow has taken the place of a day of this week (States, the ring)."""
+    return max(of.days, default=0) <= now.number_of(today) + 1

@@ -23,6 +23,7 @@ class Appended:
 
     watermark: Watermark
     inserted: pa.ChunkedArray | pa.Array
+    after: int | None = None  # the commit of events before this one; None where others may write, too
 
 
 # Rows for another table; or, once it is known which events were new (as a mask), what makes them.

@@ -84,6 +84,7 @@ class DuckDBWarehouse:
         self._mark: Watermark | None = None
         self._changed: dict[str, int] = {}  # table -> newest commit that changed it, since this was opened
         self._opened_at: int | None = None
+        self._noting = threading.Lock()
         with duckdb_failures(address):
             self._root = duckdb.connect(address, config=configuration(address, memory_mib, threads))
             self._root.execute("SET TimeZone = 'UTC'")
@@ -125,12 +126,17 @@ class DuckDBWarehouse:
         tables = {EVENTS.name if name in _ROLLUPS else name for name in self._compiler.tables(expr)}
         return max((self._changed.get(name, before) for name in tables), default=before)
 
-    def _moved(self, mark: Watermark, *tables: str) -> None:
-        """Whoever sees the new watermark must see what it changed."""
-        if self._opened_at is None:
-            self._opened_at = mark.number
-        self._changed.update(dict.fromkeys(tables, mark.number))
-        self._mark = mark
+    def _moved(self, mark: Watermark, *tables: str) -> int:
+        """Whoever sees the new watermark must see what it changed. Returns the commit of events before."""
+        with self._noting:
+            if self._opened_at is None:
+                self._opened_at = mark.number
+            before = self._changed.get(EVENTS.name, self._opened_at)
+            for table in tables:
+                self._changed[table] = max(mark.number, self._changed.get(table, 0))
+            if self._mark is None or mark.number > self._mark.number:
+                self._mark = mark
+            return before
 
     @contextmanager
     def inside(self) -> Iterator[BaseBackend]:
@@ -174,10 +180,10 @@ class DuckDBWarehouse:
             _store_offsets(writer, offsets)
             if and_fold:
                 self._fold(writer)
-        self._moved(mark, "events", *also)
+        before = self._moved(mark, *([EVENTS.name] if len(events) else []), *also)
         self._waiting = 0 if and_fold else self._waiting + len(fresh)
         self._pace.note(len(fresh))
-        return Appended(mark, new)
+        return Appended(mark, new, before)
 
     def event_ids(self, day: date) -> pa.Table:
         sql = "SELECT organisation_id, CAST(event_id AS VARCHAR) AS event_id FROM events WHERE day = ?"
