@@ -37,6 +37,7 @@ class Card:
     after: Markup = EMPTY  # below the drawing
     answers: tuple[Answer, ...] = ()  # filled by the sheet: table view, CSV, "what is this number"
     empty: str = ""  # said instead of body and drawing
+    pictured: bool = False  # its body is a picture of the answer: the table stands behind a button
     file: bool = True  # can its answer be asked for again, by its address alone?
 
 

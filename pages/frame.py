@@ -56,7 +56,7 @@ def _more(sheet: Sheet, slot: Slot, shown: Card) -> Markup:
         return Markup("")
     say = sheet.say
     opens = [Markup('<button type="button" data-open="about">{}</button>').format(say("card.about"))]
-    if shown.drawing is not None:
+    if shown.drawing is not None or shown.pictured:
         opens.append(Markup('<button type="button" data-open="table">{}</button>').format(say("card.table")))
     if not shown.file:
         return Markup('<footer class="more">{}</footer>').format(join(opens))

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from models.ask import Answer
 from pages import charts
 from pages.admin import courses, people
+from pages.admin import places as where
 from pages.cards import Card, Figure, button, figures, sparkline
 from pages.filters import Filters
 from pages.findings import change, nothing, title
@@ -36,9 +37,12 @@ class AdminPage(Sheet):
         Slot("best", span=6, height=280),
         Slot("worst", span=6, height=280),
         Slot("by_week", height=300),
-        Slot("people", height=120),
+        Slot("where", span=7, height=320),
+        Slot("points", span=5, height=320),
+        Slot("people", height=160),
     )
     asked_who = False
+    asked_points = False
 
     @property
     def whole(self) -> Filters:
@@ -216,6 +220,16 @@ class AdminPage(Sheet):
                 ),
             )
         return await people.listed(self, ask)
+
+    async def where(self, ask: Asking) -> Card:
+        return await where.where_card(self, ask)
+
+    async def do_points(self, value: str) -> list[str]:
+        self.asked_points = self.may_see_who and value == "open"
+        return ["points"]
+
+    async def points(self, ask: Asking) -> Card | None:
+        return await where.points_card(self, ask)
 
     def looked_at(self) -> str:
         asked = self.filters

@@ -92,6 +92,7 @@ def _few(height: int, language: str) -> Shape:
         hover(plot, [seen], attachment="above")
         for axis in plot.axis:
             axis.formatter = NumeralTickFormatter(format="0,0[.]0", language=language)
+            axis.ticker.desired_num_ticks = 4
         return plot, {
             "points": data_of(marks),
             "axes": data_of(axes),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from models.ask import Ask
 from pages.cards import Card, bullets, join, paragraph
 from pages.consents import allowed, uses, ways
+from pages.regions import region_name
 from pages.rows import Row, rows_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.tables import Column, Turn, table
@@ -123,6 +124,8 @@ class MyDataPage(Sheet):
             return str(speech.locale.languages.get(value[:2], value))
         if name == "country":
             return str(speech.locale.territories.get(value, value))
+        if name == "region":
+            return region_name(value)
         key = f"mydata.{name}_{value}"
         return self.say(key) if name == "gender" and value in GENDERS else str(value)
 
