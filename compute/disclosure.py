@@ -22,6 +22,7 @@ from compute.release import (
     closed_until,
     hidden,
     is_restricted,
+    is_told,
     label,
     smallest,
     supports,
@@ -57,11 +58,12 @@ def protect(table: pa.Table, ask: Ask, scope: Scope, canon: Sequence[pa.Table]) 
         list(zip(*(table.column(name).to_pylist() for name in ask.by), strict=True)) or [()] * table.num_rows
     )
     count = 0
+    untold = [name for name in dict.fromkeys(ask.measures) if not is_told(name, ask)]
     for name in dict.fromkeys(ask.measures):
-        mask = [key in secret[name] for key in keys]
+        mask = [name in untold or key in secret[name] for key in keys]
         count += sum(mask)
         table = _without(table, name, mask)
-    return Protected(table, count, _notes(ask, count, least))
+    return Protected(table, count, (*_notes(ask, count, least), *_why_untold(untold)))
 
 
 def _without(table: pa.Table, name: str, gone: Sequence[bool]) -> pa.Table:
@@ -192,3 +194,13 @@ def _notes(ask: Ask, count: int, least: int) -> tuple[str, ...]:
     if count:
         notes.append(f"Groups under {least} learners are hidden, and groups that would give them away.")
     return tuple(notes)
+
+
+def _why_untold(names: Sequence[str]) -> tuple[str, ...]:
+    """Said for the reader, who can ask again."""
+    if not names:
+        return ()
+    few = ", ".join(names)
+    return (
+        f"Each learner is counted once in {few}, which is told for single months and groups: ask by month.",
+    )

@@ -14,6 +14,8 @@ shown, or a month's total, and so:
 - what is hidden in a month is at least two cells with enough learners behind them together, because
   the total less what is shown is what is hidden.
 - no extremes: the best score is one learner's.
+- who is counted once is counted in one cell. Sums of cells tell no more than the cells do, but learners of
+  two months less those of one are the few who came in the other month only, and so is their region.
 """
 
 from __future__ import annotations
@@ -21,11 +23,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
+
+import ibis
+import ibis.expr.operations as ops
 
 from compute.dimensions import DIMENSION, dimension, first_day, following
 from compute.measures import MEASURE, MEASURES, measure
 from compute.measures.measure import Measure
-from models.ask import Ask
+from models.ask import Ask, Where
 from models.errors import BadQuestion
 from models.scope import SMALLEST_GROUP, Scope
 
@@ -188,6 +194,53 @@ def cells(ask: Ask, scope: Scope) -> tuple[Cells, ...]:
         )
         found.append(Cells(whole, axis, names))
     return tuple(found)
+
+
+def is_told(name: str, ask: Ask) -> bool:
+    """Could what `ask` says of this measure be taken from another answer, so that a few learners are left?"""
+    once = _counted_once(name)
+    if not once:
+        return True
+    sold = MEASURE[name].sensitivity == "business"
+    return (once == "in a day" or _is_in_one_month(ask)) and _is_one_group(ask, axis_of(ask, sold))
+
+
+@cache
+def _counted_once(name: str) -> str:
+    """What adds up from month to month and from group to group is not counted once; this says "".
+
+    Learners' days add up from month to month only."""
+    of = MEASURE[name]
+    if of.sensitivity == "quality":
+        return ""  # of days; the planner refuses it to who may not see rows
+    if of.per:
+        return "in a day" if "day" in of.per and not _is_distinct(of, of.per) else "at all"
+    return "at all" if _is_distinct(of, ()) else ""
+
+
+def _is_distinct(of: Measure, per: tuple[str, ...]) -> bool:
+    columns = {"learner_id", "day", *of.needs, *per}
+    table = ibis.table(dict.fromkeys(sorted(columns), "int64"), name="any")
+    if of.first is not None:
+        table = table.group_by(list(per)).agg(**of.first(table))
+    return bool(of.value(table).op().find(ops.CountDistinct))
+
+
+def _is_in_one_month(ask: Ask) -> bool:
+    if MONTH in ask.by or any(w.dimension == MONTH and _is_one_value(w) for w in ask.where):
+        return True
+    return ask.since is not None and ask.until == following(MONTH, ask.since)
+
+
+def _is_one_group(ask: Ask, axis: Axis) -> bool:
+    """Groups that share no learner add up. Of the others each is told, and no union that somebody chose."""
+    if axis.splits_learners or axis.dimensions[0] in ask.by:
+        return True
+    return all(_is_one_value(where) for where in ask.where if where.dimension in axis.dimensions)
+
+
+def _is_one_value(where: Where) -> bool:
+    return where.op in ("=", "in") and len(set(where.values)) == 1
 
 
 Group = tuple[object, ...]  # an axis's values

@@ -68,9 +68,39 @@ def _roomy() -> tuple[Did, ...]:
     "by", [(), ("month",), ("course_id",), ("month", "subject"), ("region",), ("country", "month")]
 )
 def test_a_school_of_large_groups_is_shown_whole(by):
-    _, table = Desk(_roomy()).ask(Ask(measures=("events", "active_learners"), by=by))
+    once = ("active_learners",) if "month" in by else ()
+    _, table = Desk(_roomy()).ask(Ask(measures=("events", *once), by=by))
     assert sum(column.null_count for column in table.columns) == 0
     assert sum(table.column("events").to_pylist()) == 60 * 3 * 4 * 3
+
+
+def _told(rows: tuple[Did, ...], measure: str, *where: Where, **more: object) -> list[object]:
+    _, table = Desk(rows).ask(Ask(measures=(measure,), where=where, **more))
+    return table.column(measure).to_pylist()
+
+
+@pytest.mark.parametrize("by", [(), ("region",), ("gender",), ("quarter",), ("year", "country")])
+def test_who_came_in_one_month_only_is_not_left_over_between_two_answers(by):
+    """All months less all but one leave one learner, and by region, gender ... all that is known of them."""
+    rows = (*_roomy(), Did(300, MONTHS[1], "C1", "north", "f", 3, 1))
+    others = Where("month", "!=", (MONTHS[1].isoformat(),))
+    assert set(_told(rows, "active_learners", by=by)) == {None}
+    assert set(_told(rows, "active_learners", others, by=by)) == {None}
+    assert None not in _told(rows, "events", others, by=by)  # sums tell no more than their months do
+    assert sum(_told(rows, "active_learners", since=MONTHS[1], until=MONTHS[2])) == 61
+    assert sum(_told(rows, "active_learners", Where("month", "=", (MONTHS[1].isoformat(),)))) == 61
+
+
+def test_learners_of_two_courses_are_not_told_together():
+    """Those of one and those of the other less those of both are the few who take both."""
+    few = [Did(n, MONTHS[0], "C2", "north", "f", 3, 1) for n in range(27, 60)]
+    rows = (*(Did(n, MONTHS[0], "C1", "north", "f", 3, 1) for n in range(30)), *few)
+    of_month = {"since": MONTHS[0], "until": MONTHS[1]}
+    for where in (Where("course_id", "in", ("C1", "C2")), Where("course_id", "!=", ("C3",))):
+        assert _told(rows, "active_learners", where, **of_month) == [None]
+        assert _told(rows, "events", where, **of_month) == [63 * 3]
+        assert _told(rows, "active_learners", where, by=("course_id",), **of_month) == [30, 33]
+    assert _told(rows, "active_learners", Where("course_id", "=", ("C1",)), **of_month) == [30]
 
 
 def test_the_smallest_large_group_is_hidden_beside_a_small_one():

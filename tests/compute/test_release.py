@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -11,10 +12,10 @@ import pytest
 from compute import planner
 from compute.disclosure import canonical, cells, protect
 from compute.measures import MEASURES
-from compute.release import AXES, OFFERED, SALES, supports
+from compute.release import AXES, OFFERED, SALES, is_told, supports
 from compute.scoping import Tables
 from connectors.warehouse import Warehouse
-from models.ask import Ask
+from models.ask import Ask, Where
 from models.errors import BadQuestion
 from models.scope import Scope
 from tests.builders import dimension, event, events
@@ -76,10 +77,28 @@ def test_the_groups_of_a_dimension_add_up_to_the_total(filled):
 
 
 def test_a_small_region_and_the_one_beside_it_are_hidden(filled):
-    table = answered(filled, Ask(measures=("active_learners", "lessons_completed"), by=("region",)))
+    april = {"since": date(2026, 4, 1), "until": date(2026, 5, 1)}
+    table = answered(filled, Ask(measures=("active_learners", "lessons_completed"), by=("region",), **april))
     found = {row["region"]: row["active_learners"] for row in table.to_pylist()}
     assert found["east"] is None
     assert sorted(value is None for value in found.values()) == [False, True, True]
+
+
+def test_what_counts_a_learner_once_is_known_of_every_measure():
+    """A new measure that does so and is not noticed would leave a few learners between two answers."""
+    whole = Ask(by=("gender",), until=date(2026, 5, 1))
+    once = {each.name for each in MEASURES if not is_told(each.name, whole)}
+    assert {
+        "active_learners",
+        "payers",
+        "lessons_per_learner",
+        "revenue_per_payer",
+        "course_progress",
+    } <= once
+    assert {name for name in once if not is_told(name, replace(whole, by=("month", "gender")))} == set()
+    assert not {"events", "active_days", "mean_score", "learning_minutes", "revenue", "accuracy"} & once
+    devices = Ask(by=("month",), where=(Where("device_type", "!=", ("mobile",)),))
+    assert not is_told("active_days", devices) and is_told("events", devices)
 
 
 def test_revenue_of_enough_payers_is_shown_and_of_too_few_is_not(filled):
