@@ -11,6 +11,7 @@ from markupsafe import Markup
 from models.ask import Answer
 
 EMPTY = Markup("")
+LONG = 10  # letters of a key figure; a longer one is set smaller
 Tone = Literal["plain", "good", "watch", "urgent"]
 _SHAPES = {"plain": "", "good": "▲", "watch": "◆", "urgent": "●"}
 
@@ -73,7 +74,8 @@ def figures(shown: Sequence[Figure]) -> Markup:
 
 
 def _figure(figure: Figure) -> Markup:
-    value = Markup("<dd class=value>{}</dd>").format(figure.value)
+    kind = "value long" if len(figure.value) > LONG else "value"
+    value = Markup('<dd class="{}">{}</dd>').format(kind, figure.value)
     compared = (
         Markup("<dd class=compared>{}</dd>").format(
             tone(figure.compared, figure.tone) if figure.tone != "plain" else figure.compared

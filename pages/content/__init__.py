@@ -299,7 +299,7 @@ class ContentPage(Sheet):
             half = self.say("content.half_sooner")
             shown.append(Figure(self.say("content.first_reply"), self._wait(middle), half))
         drawing = charts.line(
-            answer, speech, x="week", y=("replies", "posts"), today=None, unit="posts", height=180
+            answer, speech, x="week", y=("replies", "posts"), today=None, unit="posts", height=260
         )
         return Card(
             self._talk_title(open_, len(rows)),

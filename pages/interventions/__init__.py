@@ -56,7 +56,10 @@ class InterventionsPage(PlanDeeds, Sheet):
             return Card(self.say("teacher.no_class"), empty=self.say("teacher.no_class_means"))
         rows = [row for row in await self.mine() if row["open"]]
         if not rows:
-            return Card(self.say("plan.heading_open"), body=nothing_yet(self))
+            way_on = Markup('<p class="buttons"><a class="button" href="/teacher{}">{}</a></p>').format(
+                self.filters.link(period=None), self.say("fared.begin")
+            )
+            return Card(self.say("plan.heading_open"), body=nothing_yet(self) + way_on)
         rows.sort(key=lambda row: (not self._is_due(row), not row["to_me"], row["made_on"]))
         names, colleagues = await asyncio.gather(self.named(ask, rows), self.visit.desk.look("colleagues"))
         tiles = join(tile(self, row, colleagues, self._who(row, names)) for row in rows[:MOST_OPEN])

@@ -259,7 +259,7 @@ def figures_of(card: Card | None) -> dict[str, tuple[str, str]]:
     out = {}
     for one in found:
         label = re.search(r"<dt>(.*?)</dt>", one, re.DOTALL)
-        value = re.search(r"<dd class=value>(.*?)</dd>", one, re.DOTALL)
+        value = re.search(r'<dd class="value[^"]*">(.*?)</dd>', one, re.DOTALL)
         compared = re.search(r"<dd class=compared>(.*?)</dd>", one, re.DOTALL)
         assert label and value
         out[text_of(label[1])] = (text_of(value[1]), text_of(compared[1]) if compared else "")
