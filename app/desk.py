@@ -15,6 +15,7 @@ from app.disclosures import disclosure
 from app.door import Door
 from app.incidents import incident
 from app.looks import LOOKS, Caller
+from app.own_data import NEEDS, without_refused
 from compute.checks import check_conditions
 from compute.disclosure import canonical
 from compute.questions import QUESTIONS, Question
@@ -71,6 +72,10 @@ class LocalDesk:
             scope = await self.door.heavy(self.door.with_joined, scope)
         ask = canonical(ask, scope)
         answer = await self.door.answer(question, ask, scope)
+        if question.name in NEEDS:
+            answer = await self.door.light(
+                without_refused, self.door, scope.organisation_id, question.name, answer
+            )
         told = disclosure(question, ask, scope, answer)
         await self.door.noted(caller.viewer, f"read {question.name}", told, ask.purpose)
         return answer

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from compute.scoping import Tables
 from connectors.intake.school import AGE_OF_CONSENT, of_age
 from connectors.metadata import Consent
 from connectors.metadata.consents import PURPOSES, Purpose, standing
 from connectors.metadata.keys import micros
+from models.ask import Answer
 from models.errors import BadQuestion, NotFound, unknown
 
 if TYPE_CHECKING:
+    from app.door import Door
     from app.looks import Caller
 
 Row = dict[str, Any]
 LOOKED_DAYS = 30
 MOST_READ = 5_000  # rows of the audit that are counted
+NEEDS: dict[str, Purpose] = {"recommendations": "personalisation"}  # question -> what it is asked for
 _GIVEN = ("consent", "guardian-consent")  # what was given can be taken back
 _ABOUT = ("grade_level", "region", "country", "language", "gender", "joined_on")
 
@@ -50,6 +57,19 @@ def _told(caller: Caller, learner: int, purpose: Purpose) -> Row:
         "may_withdraw": mine and holds is not None and holds.basis in _GIVEN,
         "may_give": mine and holds is None and ended is not None,
     }
+
+
+def without_refused(door: Door, organisation_id: int, question: str, answer: Answer) -> Answer:
+    """For nobody who refused the purpose: whoever asks, and however, is told nothing of it."""
+    purpose = NEEDS.get(question)
+    refused = door.metadata.consents.refused(organisation_id, purpose) if purpose else frozenset()
+    if not refused or "learner_id" not in answer.table.column_names:
+        return answer
+    told = pc.invert(pc.is_in(answer.table["learner_id"], pa.array(sorted(refused), pa.int64())))
+    table = answer.table.filter(told)
+    if table.num_rows == answer.table.num_rows:
+        return answer
+    return replace(answer, table=table, key=f"{answer.key}-{table.num_rows}")
 
 
 def withdraw_consent(caller: Caller, purpose: str) -> None:

@@ -30,7 +30,9 @@ def _use(sheet: Sheet, use: Use, voice: str) -> Markup:
     state = (
         tone(say("consent.yes"), "good")
         if use["basis"]
-        else Markup("<strong>{}</strong>").format(say("consent.no"))
+        else Markup("<strong>{}</strong>").format(
+            say("consent.no" if use["withdrawn_on"] else "consent.open")
+        )
     )
     return Markup('<li><h3>{}</h3><p class="sub">{}</p><p>{} <span class="sub">{}</span></p>{}</li>').format(
         say(f"consent.{purpose}"),

@@ -74,6 +74,7 @@ class Change:
 class Consents:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._refused: dict[tuple[int, Purpose], tuple[int, frozenset[int]]] = {}
 
     def grant_many(self, organisation_id: int, consents: Iterable[Consent]) -> None:
         """Record what holds from now on, for many at once. The gate knows it with the next event."""
@@ -115,6 +116,25 @@ class Consents:
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(CONSENTS.c.since, CONSENTS.c.id)).all()
         return [_consent(row) for row in rows]
+
+    def refused(self, organisation_id: int, purpose: Purpose) -> frozenset[int]:
+        """Learners who took this consent back, where nothing else allows it. Read anew when any changed."""
+        number, key = self.number(), (organisation_id, purpose)
+        kept = self._refused.get(key)
+        if kept is None or kept[0] != number:
+            kept = self._refused[key] = (number, self._read_refused(organisation_id, purpose))
+        return kept[1]
+
+    def _read_refused(self, organisation_id: int, purpose: Purpose) -> frozenset[int]:
+        about = (CONSENTS.c.organisation_id == organisation_id, CONSENTS.c.purpose == purpose)
+        some = select(CONSENTS.c.learner_id).where(*about, CONSENTS.c.basis == "withdrawn")
+        query = select(CONSENTS).where(*about, CONSENTS.c.learner_id.in_(some))
+        stories: dict[int, list[Consent]] = {}
+        with self._store.read() as connection:
+            for row in connection.execute(query.order_by(CONSENTS.c.since, CONSENTS.c.id)):
+                stories.setdefault(row.learner_id, []).append(_consent(row))
+        at = now()
+        return frozenset(learner for learner, story in stories.items() if standing(story, at) is None)
 
     def forget(self, organisation_id: int, learner_id: int) -> None:
         about = (CONSENTS.c.organisation_id == organisation_id, CONSENTS.c.learner_id == learner_id)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from connectors.metadata import Consent
+from models.ask import Ask
 from models.errors import NotFound
 from pages.about import csv_of
 from pages.student.data import about
@@ -88,6 +89,31 @@ async def test_consents_are_told_taken_back_and_given_again(consented: Elm) -> N
     assert re.findall(r'data-do="(\w+)" value="(\w+)"', str(card.body)) == [("give", "research")]
     with pytest.raises(Exception, match="no consent"):
         await sheet.do_withdraw("analytics")
+
+
+async def test_who_takes_personalisation_back_gets_no_next_steps_and_nobody_else_sees_any(
+    school: Elm,
+) -> None:
+    held, organisation = school.door.metadata.consents, school.door.metadata.organisations.all()[0].id
+    one = school.learners["S1"]
+
+    async def told(login: str, path: str) -> set[int]:
+        desk = (await school.visit(login, path)).desk
+        return {int(str(row["learner_id"])) for row in (await desk.ask(Ask("recommendations"))).rows()}
+
+    everybody = await told("teacher", "/teacher")
+    assert one in everybody and await told("p1", "/student") == {one}
+    held.grant_many(organisation, [Consent(one, "consent", SINCE, purpose="personalisation")])
+    sheet = await school.sheet("p1", "/my-data")
+    try:
+        await sheet.do_withdraw("personalisation")
+        assert await told("p1", "/student") == set()
+        assert await told("teacher", "/teacher") == everybody - {one}
+        assert await card_of(await school.sheet("p1", "/student"), "onward") is None
+        await sheet.do_give("personalisation")
+        assert await told("teacher", "/teacher") == everybody
+    finally:
+        held.forget(organisation, one)
 
 
 async def test_parents_read_it_and_press_nothing(consented: Elm) -> None:
