@@ -123,7 +123,7 @@ def _reported(timings: Sequence[Timing], events: int, times: int) -> Report:
     return report("query", figures, floor, notes)
 
 
-def _slowest(timings: Sequence[Timing], count: int = 12) -> str:
+def _slowest(timings: Sequence[Timing], count: int = 40) -> str:
     ranked = sorted(timings, key=lambda each: -min(each.ours_ms))[:count]
     lines = [
         f"  {min(t.ours_ms):8.1f} ms  (engine {min(t.bare_ms):8.1f})  {t.ask.measures[0]} by "
