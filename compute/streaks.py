@@ -22,6 +22,15 @@ class Streak:
     last_active: date | None
 
 
+def last_run(active: Collection[date], free: Collection[date], today: date) -> int:
+    """How long the newest run is, or was where it has ended."""
+    days = sorted({day for day in active if day <= today})
+    free_days, run = frozenset(free), min(1, len(days))
+    for before, day in itertools.pairwise(days):
+        run = run + 1 if _joined(before, day, free_days) else 1
+    return run
+
+
 def streak(active: Collection[date], free: Collection[date], today: date) -> Streak:
     """`active`: days with activity; `free`: weekends and holidays. Days after `today` are ignored."""
     days = sorted({day for day in active if day <= today})
