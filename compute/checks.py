@@ -17,6 +17,7 @@ MOST_VALUES = 1_000
 MOST_CONDITIONS = 30  # planning takes the square of their number, in a thread that holds the interpreter
 MOST_DIMENSIONS = 6
 LONGEST_YEARS = 20
+_WANTED = {"string": "plain text", "int": "a whole number", "date": "a date such as 2026-03-01"}
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
 
 
@@ -104,14 +105,22 @@ def value_of(value: Scalar, asked: Dimension) -> str | int | date:
     try:
         match asked.kind:
             case "string":
-                return str(value)
+                return _text(value)
             case "int":
                 return _whole(value)
             case "date":
                 return date.fromisoformat(str(value))
     except ValueError:
-        wanted = "a date such as 2026-03-01" if asked.kind == "date" else "a whole number"
-        raise BadQuestion(f"'{str(value)[:80]}' is not {wanted}, as {asked.name} needs.") from None
+        shown = ascii(str(value)[:80]) if asked.kind == "string" else f"'{str(value)[:80]}'"
+        raise BadQuestion(f"{shown} is not {_WANTED[asked.kind]}, as {asked.name} needs.") from None
+
+
+def _text(value: Scalar) -> str:
+    """What no engine stores is nobody's id, and Postgres takes no statement that holds it."""
+    text = str(value)
+    if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError
+    return text
 
 
 def _whole(value: Scalar) -> int:

@@ -85,6 +85,7 @@ async def test_learners_ids_are_text_in_json(client: httpx.AsyncClient, hill: Hi
         ("measures=events&where=course_id", "NAME:OPERATOR:VALUE"),
         ("measures=events&where=course_id:within:x", "operator"),
         ("measures=events" + "&where=course_id:!=:x" * 31, "31 conditions are too many"),
+        ("measures=events&where=course_id:in:c1|a%00b", "'a\\x00b' is not plain text"),
         ("measures=events&measure=x", "did you mean 'measures'"),
         ("", "at least one measure"),
     ],
