@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from app.erasing import erase_person
 from app.goals import GOAL, set_goal
 from app.interventions import intervene, intervention_step, undo_intervention_step
 from app.looks import Caller
@@ -103,5 +104,6 @@ DEEDS: dict[str, Deed] = {
     "give_consent": Deed("Give it again.", give_consent, "own-data"),
     "recommendation": Deed("Say what became of a recommendation.", recommendation, "own-data"),
     "judge_insight": Deed("Say whether a finding was useful.", judge_insight, "own-preferences"),
+    "erase_person": Deed("Destroy what is personal about somebody.", erase_person, "handle-cases"),
     "sign_out": Deed("End the own session, everywhere it is open.", sign_out, ""),
 }

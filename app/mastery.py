@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 import orjson
 import pyarrow as pa
 
+from app.metrics import Metrics
 from compute import tracing
 from compute.content.mastery import answer_counts, answered, sequences_of
 from compute.mastery import Skill
@@ -91,9 +92,20 @@ def _table(table: Table, rows: Sequence[dict[str, object]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), table.schema.to_pyarrow())
 
 
-def look(warehouse: Warehouse) -> None:
+def show(warehouse: Warehouse, metrics: Metrics) -> None:
+    """How well answers of learners who were held back were foretold, over all organisations of this core.
+    Nothing where nobody was held back: a number that was not measured is not told."""
+    judged = warehouse.fetch(MASTERY_MODEL.unbound.select("auc", "held_back")).to_pylist()
+    known = [(row["auc"], row["held_back"]) for row in judged if row["auc"] is not None and row["held_back"]]
+    if known:
+        mean = sum(auc * learners for auc, learners in known) / sum(learners for _, learners in known)
+        metrics.model_accuracy.labels("mastery").set(mean)
+
+
+def look(warehouse: Warehouse, metrics: Metrics) -> None:
     """Where hardly anything was answered since the last time it costs one count."""
     try:
         fit_all(warehouse, datetime.now(UTC))
+        show(warehouse, metrics)
     except HeadwayError as error:
         log.warning("skills were not fitted: %s", error.detail)

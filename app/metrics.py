@@ -19,7 +19,9 @@ class Metrics:
             ["method", "route", "status"],
         )
         self.model_accuracy = self._gauge(
-            "analytics_model_accuracy", "Share of predictions that came true, by model.", ["model"]
+            "analytics_model_accuracy",
+            "0 to 1, by model, on what it had not seen; of mastery the area under the ROC curve.",
+            ["model"],
         )
         self.quality = self._gauge(
             "analytics_data_quality_score", "Data quality from 0 to 100, by dimension.", ["dimension"]

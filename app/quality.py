@@ -10,7 +10,7 @@ from itertools import groupby
 import pyarrow as pa
 
 from app.metrics import Metrics
-from compute import quality_checks
+from compute import quality_checks, quality_spreads
 from compute.quality import lately
 from connectors.warehouse import Warehouse
 from models.errors import HeadwayError
@@ -37,7 +37,9 @@ def _checked(warehouse: Warehouse, rules: QualityRules, days: Sequence[Day]) -> 
     since, until = days[0][1], days[-1][1] + timedelta(days=1)
     found = warehouse.fetch(quality_checks.consistency(rules.consistency, since, until))
     twice = warehouse.fetch(quality_checks.repeats(since, until))
-    return quality_checks.rows(rules.consistency, found, twice, days)
+    spread = warehouse.fetch(quality_spreads.spreads(since, until))
+    checked = quality_checks.rows(rules.consistency, found, twice, days)
+    return pa.concat_tables([checked, quality_spreads.rows(spread, checked.schema)])
 
 
 def together(days: Sequence[Day], most: int) -> Iterator[list[Day]]:

@@ -21,6 +21,7 @@ from compute.quality import rows_of
 from compute.scoping import Tables
 from compute.sources import judged
 from models.ask import Ask, ColumnMeaning
+from models.quality import SPREAD
 
 HISTORY = timedelta(days=84)  # looked at before the first day asked for
 SPAN = timedelta(days=90)  # asked for where the question names no first day
@@ -30,13 +31,14 @@ _SMALLEST_SHARE = 0.02  # a share moved by less is nothing to act on
 _SMALLEST_DAY = 20  # events; fewer have no shares to speak of
 _KINDS_SHOWN = 0.25  # population stability index; beyond it the mix is another one
 
-Kind = Literal["volume", "broken", "mix"]
+Kind = Literal["volume", "broken", "mix", "values"]
 Shares = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """`dimension` and `rule` for what was broken; for a mix, `rule` is the type that moved most."""
+    """`dimension` and `rule` for what was broken; for a mix, `rule` is the type that moved most, for values
+    their field."""
 
     day: date
     kind: Kind
@@ -61,10 +63,11 @@ _SCHEMA = pa.schema(
 )
 _MEANINGS = {
     "day": "The day, in the school's own zone.",
-    "kind": "volume: how much came; broken: how often a rule was; mix: of what types it was.",
+    "kind": "volume: how much came; broken: how often a rule was; mix: of what types it was; values: how "
+    "scores or durations were spread.",
     "source": "The way in by which the events came.",
     "dimension": "What part of quality the broken rule belongs to.",
-    "rule": "The field, the refusal's code or the rule; for a mix the type that moved most.",
+    "rule": "The field, the refusal's code, the rule; of a mix the type that moved most, of values a field.",
     "value": "Events of the day, the share of them that broke the rule, or the mix's distance.",
     "expected": "What days like it had.",
     "low": "The least that would have been usual.",
@@ -87,8 +90,10 @@ def anomalies(ask: Ask, tables: Tables) -> Plan:
         broken=broken.broken.sum().cast("int64")
     )
     days = tables["school_day"]
+    spread = rows.filter(rows.dimension == SPREAD)
+    spreads = spread.group_by("day", "source", "rule").agg(values=spread.related.sum().cast("int64"))
     return Plan(
-        parts=(kinds.filter(kinds.arrived > 0), rules, days.select("day", "kind")),
+        parts=(kinds.filter(kinds.arrived > 0), rules, days.select("day", "kind"), spreads),
         columns=tuple(ColumnMeaning(name, "detail", "", meaning) for name, meaning in _MEANINGS.items()),
         source="quality_day, quality_check, school_day",
         join=lambda found: _table(found, since, until, ask.limit),
@@ -97,7 +102,7 @@ def anomalies(ask: Ask, tables: Tables) -> Plan:
 
 def _table(found: tuple[pa.Table, ...], since: date, until: date, limit: int | None) -> pa.Table:
     calendar = {row["day"]: row["kind"] for row in found[2].to_pylist()}
-    unusual = find(found[0].to_pylist(), found[1].to_pylist(), calendar, until)
+    unusual = find(found[0].to_pylist(), found[1].to_pylist(), calendar, until, found[3].to_pylist())
     asked = sorted(
         (a for a in unusual if since <= a.day), key=lambda a: (-a.day.toordinal(), -abs(a.deviations), a.rule)
     )
@@ -109,8 +114,10 @@ def find(
     rules: Sequence[Mapping[str, object]],
     calendar: Mapping[date, str],
     until: date,
+    spreads: Sequence[Mapping[str, object]] = (),
 ) -> Iterator[Anomaly]:
-    """`kinds`: day, source, event_type, arrived. `rules`: day, source, dimension, rule, broken."""
+    """`kinds`: day, source, event_type, arrived. `rules`: day, source, dimension, rule, broken. `spreads`:
+    day, source, rule (field and bin), values."""
     mixes: dict[str, dict[date, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in kinds:
         mixes[str(row["source"])][_day(row)][str(row["event_type"])] = float(str(row["arrived"]))
@@ -122,7 +129,14 @@ def find(
         arrived = {day: sum(parts.values()) for day, parts in mix.items()}
         visit = _events_a_visit(mix.values())
         yield from _volumes(source, arrived, calendar, until, visit)
-        yield from _mixes(source, mix, calendar, visit)
+        mixed = list(_mixes("mix", source, mix, calendar, visit))
+        yield from mixed
+        for field, values in _values_of(source, spreads).items():
+            each = max(1.0, sum(map(_sum, values.values())) * visit / sum(arrived.values()))
+            for one in _mixes("values", source, values, calendar, each):
+                # Other kinds of events have other values: that is told as the mix.
+                if one.day not in {other.day for other in mixed}:
+                    yield replace(one, rule=field)
         for (of, dimension, rule), counts in breaks.items():
             if of == source:
                 yield from _broken(source, dimension, rule, arrived, counts, calendar)
@@ -165,10 +179,33 @@ def _broken(
             yield _anomaly("broken", source, dimension, rule, one)
 
 
+def _values_of(
+    source: str, spreads: Sequence[Mapping[str, object]]
+) -> dict[str, dict[date, dict[str, float]]]:
+    """By field, day and bin; days with few values have no shape to speak of."""
+    found: dict[str, dict[date, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in spreads:
+        if row["source"] == source:
+            field, _, bin_ = str(row["rule"]).partition(":")
+            found[field][_day(row)][bin_] = float(str(row["values"]))
+    return {
+        field: {day: bins for day, bins in days.items() if _sum(bins) >= _SMALLEST_DAY}
+        for field, days in found.items()
+    }
+
+
+def _sum(bins: Shares) -> float:
+    return sum(bins.values())
+
+
 def _mixes(
-    source: str, mix: Mapping[date, Shares], calendar: Mapping[date, str], visit: float
+    kind: Literal["mix", "values"],
+    source: str,
+    mix: Mapping[date, Shares],
+    calendar: Mapping[date, str],
+    visit: float,
 ) -> Iterator[Anomaly]:
-    """Each day's types of events against those of the days like it before."""
+    """Each day's types of events, or bins of values, against those of the days like it before."""
     usual: dict[str, list[Shares]] = defaultdict(list)
     for day in sorted(mix):
         like = usual[calendar.get(day, "term")]
@@ -179,7 +216,7 @@ def _mixes(
             index, limit, worst = found
             size = index / limit
             grade: Severity = "severe" if size >= 4 else "serious" if size >= 2 else "notable"
-            yield Anomaly(day, "mix", source, "", worst, index, 0.0, 0.0, limit, size, grade)
+            yield Anomaly(day, kind, source, "", worst, index, 0.0, 0.0, limit, size, grade)
 
 
 def _shifted(like: Sequence[Shares], now: Shares, visit: float) -> tuple[float, float, str] | None:

@@ -16,6 +16,7 @@ REPEATED_ID = "repeated-id"
 REPEATED_CONTENT = "repeated-content"
 LATE = "late"
 UNKNOWN_TYPE = "unknown-type"
+SPREAD = "spread"  # a dimension that is no score: how a day's values were spread, by field and bin
 CHECKED = "checked"  # marks a day as looked at, with how many events it had then
 
 

@@ -516,7 +516,10 @@ _QUALITY_KEYS = (
     _DAY,
     _text("source"),
     _text("event_type"),  # '' where the event had none that is known
-    _text("dimension", among=("", "completeness", "validity", "uniqueness", "timeliness", "consistency")),
+    _text(
+        "dimension",
+        among=("", "completeness", "validity", "uniqueness", "timeliness", "consistency", "spread"),
+    ),
     _text("rule"),
 )
 _QUALITY_COUNTS = _count("arrived", "fields", "related", "broken")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import click
 
-from app.commands.choosing import school_metadata
+from app.commands.choosing import school_metadata, school_settings
 from app.commands.options import PLACE
 from models.errors import BadQuestion, NotFound, unknown
 
@@ -145,6 +145,35 @@ def add_user(
         [person_id] = metadata.people.add_many(home, [person])
         metadata.audit.write(TERMINAL, "person-added", person_id, organisation_id=home, detail=person.role)
     click.echo(f"Added {login} as {role}.")
+
+
+@user.command("erase")
+@click.argument("login")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_JSON
+@_DATA
+def erase_user(login: str, yes: bool, as_json: bool, data: Path | None) -> None:
+    """Destroy name, login, e-mail, date of birth, ids and links of LOGIN, for good, and say what stays.
+
+    Beside a running Headway it is done there, as the organisation's privacy officer.
+    """
+    from app.commands.erasing import erased
+
+    settings = school_settings(data)
+    with school_metadata(data) as metadata:
+        person = metadata.people.by_login(login)
+        if person is None:
+            raise NotFound("There is nobody with this login. See ./headway user list.")
+        if not yes:
+            click.confirm("This cannot be undone. Erase this person?", abort=True)
+        metadata.audit.write(TERMINAL, "erasure-asked-for", person.id, organisation_id=person.organisation_id)
+        told = erased(settings, metadata, person, login)
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    click.echo("Erased: name, login, e-mail, date of birth, ids, password, sessions, settings, links.")
+    click.echo(f"{told['letters']} dead letters were deleted.")
+    click.echo(f"What stays: {told['events']} events under a pseudonym, the audit, and backups made before.")
 
 
 def _password() -> str:

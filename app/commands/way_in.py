@@ -68,7 +68,7 @@ class WayIn(Protocol):
 def way_in(
     settings: Settings, *, url: str | None, token: str | None, login: str | None, source: str
 ) -> Iterator[WayIn]:
-    if token or url or _is_running(settings):
+    if token or url or is_running(settings):
         address = url or f"http://127.0.0.1:{settings.api_port}"
         with _token(settings, token, login) as held, httpx.Client(base_url=address, timeout=120) as client:
             client.headers["authorization"] = f"Bearer {held}"
@@ -78,7 +78,7 @@ def way_in(
         yield Direct(warehouse, writer, organisation_of(metadata, settings, login), source)
 
 
-def _is_running(settings: Settings) -> bool:
+def is_running(settings: Settings) -> bool:
     with socket.socket(socket.AF_UNIX) as line:
         try:
             line.connect(str(settings.socket))

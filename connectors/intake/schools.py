@@ -26,6 +26,10 @@ class Schools(Protocol):
         """Consent that came as events and is committed."""
         ...
 
+    def forget(self, organisation_id: int) -> None:
+        """Somebody of it was erased: names and ids in memory go. From any thread."""
+        ...
+
     def reread(self) -> None:
         """Forget consents that were taken from events whose commit failed."""
         ...
@@ -95,6 +99,13 @@ class RecordedSchools:
 
     def record(self, organisation_id: int, consents: list[Consent]) -> None:
         self._metadata.consents.grant_many(organisation_id, consents)
+
+    def forget(self, organisation_id: int) -> None:
+        school = self._schools.get(organisation_id)
+        if school is not None:
+            school.finder = Finder(person.name for person in self._metadata.people.all(organisation_id))
+            school.learners.clear()
+            school.sessions.clear()
 
     def reread(self) -> None:
         for school in self._schools.values():

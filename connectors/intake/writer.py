@@ -85,6 +85,10 @@ class Writer:
         """Raises TooMany when there is no room. `submission.told` is called once, on the writer's thread."""
         self._queue.put(submission)
 
+    def forget(self, organisation_id: int) -> None:
+        """Somebody of this organisation was erased."""
+        self._schools.forget(organisation_id)
+
     def streams(self) -> bool:
         """Do events come so densely that other work should wait?"""
         return self._stream.is_dense

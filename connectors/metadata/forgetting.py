@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from time import sleep
+
 from sqlalchemy import Connection, delete, select, update
 
 from connectors.metadata.interventions import drop_indexed
 from connectors.metadata.keys import micros, now
 from connectors.metadata.schema import MEMBERSHIPS, PEOPLE, PERSON_KEYS, RELATIONS, SESSIONS, SETTINGS, TOKENS
 from connectors.metadata.store import Store
+from models.errors import Unavailable
 
+_TRIES, _BETWEEN_S = 20, 0.25
 _EMPTY = {"login_index": None, "student_index": None, "sealed": None, "password": None, "locale": None}
 
 
@@ -21,6 +26,16 @@ def forget(store: Store, person_id: str) -> None:
         row = update(PEOPLE).where(PEOPLE.c.id == person_id)
         connection.execute(row.values(**_EMPTY, forgotten_at=micros(now())))
         store.bump(connection)
+    _scrub(store)
+
+
+def _scrub(store: Store) -> None:
+    """A long read can hold the log for a moment: what was deleted would still be in it."""
+    for _ in range(_TRIES):
+        with suppress(Unavailable):
+            store.scrub()
+            return
+        sleep(_BETWEEN_S)
     store.scrub()
 
 

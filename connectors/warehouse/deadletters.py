@@ -68,6 +68,13 @@ class DeadLetters:
         gone = self._warehouse.fetch(table.filter(table.kept_at < oldest).select(*DEAD_LETTER.key))
         return self._warehouse.delete("dead_letter", gone) if len(gone) else 0
 
+    def forget(self, organisation_id: int, learner_id: int) -> int:
+        """Of a learner who is erased; returns how many went."""
+        table = DEAD_LETTER.unbound
+        mine = table.filter(table.organisation_id == organisation_id, table.learner_id == learner_id)
+        gone = self._warehouse.fetch(mine.select(*DEAD_LETTER.key))
+        return self._warehouse.delete("dead_letter", gone) if len(gone) else 0
+
 
 def as_table(letters: Sequence[Letter]) -> pa.Table:
     return pa.Table.from_pylist(list(letters), schema=SCHEMA) if letters else _NO_LETTERS

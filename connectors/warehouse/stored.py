@@ -25,6 +25,13 @@ def stored_consents(warehouse: Warehouse) -> list[dict[str, Any]]:
     return rows
 
 
+def events_of(warehouse: Warehouse, organisation_id: int, learner_id: int) -> int:
+    """How many there are of one learner."""
+    events = EVENTS.unbound
+    mine = events.filter(events.organisation_id == organisation_id, events.learner_id == learner_id)
+    return int(warehouse.fetch(mine.agg(events=mine.count()))["events"][0].as_py())
+
+
 def quarantined_ids(warehouse: Warehouse) -> list[tuple[int, str]]:
     """Organisation and event id of what waits in quarantine."""
     letters = DEAD_LETTER.unbound

@@ -16,6 +16,7 @@ from pages.texts import has_text
 
 Row = Mapping[str, Any]
 _TONES: Mapping[str, Tone] = {"notable": "plain", "serious": "watch", "severe": "urgent"}
+_NAMED = ("broken", "values")  # kinds of which a source can have several on a day
 _ORDER = ("notable", "serious", "severe")
 
 
@@ -36,7 +37,7 @@ def runs(rows: Iterable[Row]) -> list[Run]:
     """The gravest first, of equal ones the newest."""
     found: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        key = (row["kind"], row["source"], row["dimension"], row["rule"] if row["kind"] == "broken" else "")
+        key = (row["kind"], row["source"], row["dimension"], row["rule"] if row["kind"] in _NAMED else "")
         found.setdefault(key, []).append(row)
     made = [run for days in found.values() for run in _runs(sorted(days, key=lambda r: r["day"]))]
     return sorted(made, key=lambda run: (-_ORDER.index(run.worst["severity"]), -run.last.toordinal()))
@@ -69,6 +70,8 @@ def told(speech: Speech, run: Run) -> str:
         )
     if row["kind"] == "mix":
         return speech.say("quality.mix", source=row["source"], type=event_type(speech, row["rule"]))
+    if row["kind"] == "values":
+        return speech.say("quality.values", source=row["source"], field=field(speech, row["rule"]))
     return speech.say(
         "quality.often",
         source=row["source"],

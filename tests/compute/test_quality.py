@@ -247,6 +247,55 @@ def test_another_mix_of_events_is_unusual() -> None:
     assert found[0].rule in ("page_view", "search")
 
 
+def _spread(day: date, field: str, bins: dict[int, int]) -> list[dict[str, Any]]:
+    return [{"day": day, "source": "web", "rule": f"{field}:{b}", "values": n} for b, n in bins.items()]
+
+
+def test_values_that_lie_elsewhere_than_usual_are_unusual() -> None:
+    """Thirty days of scores around 70 and durations around a minute; then every score is 100, then half of
+    the durations are gone, then few scores, which say nothing."""
+    days = [DAY + timedelta(days=n) for n in range(33)]
+    kinds = {"session_start": 60, "quiz_submit": 300, "lesson_complete": 300}
+    rows = [
+        {"day": day, "source": "web", "event_type": kind, "arrived": count}
+        for day in days
+        for kind, count in kinds.items()
+    ]
+    wobble = [(n * 7) % 11 for n in range(33)]
+    scores = [{4: 20 + w, 5: 40 - w, 6: 70 + w, 7: 90 - w, 8: 50, 9: 25 + w} for w in wobble]
+    seconds = [{2: 40 + w, 3: 200 - w, 4: 90 + w} for w in wobble]
+    scores[30] = {10: 300}
+    seconds[31] = {0: 160, 2: 20, 3: 90, 4: 40}
+    scores[32] = {10: 9}
+    spreads = [row for n, day in enumerate(days) for row in _spread(day, "score", scores[n])]
+    spreads += [row for n, day in enumerate(days) for row in _spread(day, "duration_s", seconds[n])]
+    found = list(find(rows, [], dict.fromkeys(days, "term"), days[-1] + timedelta(days=1), spreads))
+    assert [(a.kind, a.rule, a.day) for a in found] == [
+        ("values", "score", days[30]),
+        ("values", "duration_s", days[31]),
+    ]
+    assert found[0].severity == "severe"
+
+
+def test_how_values_were_spread_is_what_plain_python_counts(engine: Warehouse) -> None:
+    scores = [0.0, 9.5, 10.0, 55.0, 99.9, 100.0, 100.0, None]
+    seconds = [0.2, 1.0, 4.9, 5.0, 7200.0, 90_000.0, None, 61.0]
+    given = [
+        event("quiz_submit", MONDAY + timedelta(minutes=n), **{**FULL, "score": score, "duration_s": s})
+        for n, (score, s) in enumerate(zip(scores, seconds, strict=True))
+    ]
+    filled(engine, given)
+    expected = Counter(f"score:{int(s // 10)}" for s in scores if s is not None)
+    edges = (1, 5, 15, 60, 180, 600, 1800, 7200)
+    expected += Counter(f"duration_s:{sum(s >= e for e in edges)}" for s in seconds if s is not None)
+    looked = engine.fetch(QUALITY_CHECK.unbound).to_pylist()
+    spread = {row["rule"]: row["related"] for row in looked if row["dimension"] == "spread"}
+    assert spread == dict(expected)
+    assert {(row["source"], row["day"]) for row in looked if row["dimension"] == "spread"} == {("web", DAY)}
+    # They are no checks: no score moves by them.
+    assert asked(engine, "quality_scores")[0]["arrived"] == len(given)
+
+
 def test_a_day_that_is_not_over_is_not_judged(engine: Warehouse) -> None:
     filled(engine, [start(1)])
     today = Tables(Scope(1, "organisation", DAY, sees_rows=True), "mine", RULES)

@@ -92,6 +92,9 @@ class FixedSchools:
         if organisation_id in self._schools:
             self._schools[organisation_id].lawful.change(steps_of(fresh))
 
+    def forget(self, organisation_id: int) -> None:
+        pass
+
     def reread(self) -> None:
         for school in self._schools.values():
             self._fill(school)
