@@ -58,14 +58,13 @@ def _shape(height: int, language: str) -> Shape:
         words = source("words", "x", "y", "text", "align")
         plot = plain(height, x_range=Range1d(0, 1), y_range=Range1d(0, 104))
         plot.line("x", "y", source=middle, line_color=COMPARED, line_width=2, line_dash=[2, 4])
+        # Below the dots: a result is never hidden by a word.
+        plot.text(
+            "x", "y", "text", source=words, text_align="align", text_baseline="bottom", y_offset=-3, **TEXT
+        )
         seen = plot.scatter(
             "x", "y", source=points, size=11, fill_color=SERIES[0], fill_alpha=0.85, line_color=SURFACE,
             line_width=1.5,
-        )  # fmt: skip
-        # Above the line, on a ground of the card's own colour, so that it is read over the dots.
-        plot.text(
-            "x", "y", "text", source=words, text_align="align", text_baseline="bottom", y_offset=-3,
-            background_fill_color=SURFACE, background_fill_alpha=0.75, padding=2, **TEXT,
         )  # fmt: skip
         hover(plot, [seen], attachment="above")
         plot.xaxis.ticker = FixedTicker(ticks=[])

@@ -20,7 +20,7 @@ from tests.pages.reading_level import (
 
 SUBJECTS = (
     "student", "progress", "reached", "board", "skill", "habit", "unusual", "recommend", "insight", "parent",
-    "letter", "learner", "goal", "mydata", "consent",
+    "letter", "learner", "goal", "mydata", "consent", "news",
 )  # fmt: skip
 FOR_TEACHERS = re.compile(r"insight\.(group_|.*_they)|recommend\..*_they")
 GRADE_OF_ELEVEN = 5.0
