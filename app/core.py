@@ -98,7 +98,7 @@ class Core:
 
     def _watched(self, warehouse: Warehouse) -> list[Watch]:
         judge = partial(quality.look, warehouse, quality_rules(), self.metrics)
-        fit = partial(mastery.look, warehouse)
+        fit = partial(mastery.look, warehouse, self.metrics)
         streams = self.writer.streams
         return [
             Watch(judge, quality.FIRST_S, quality.EVERY_S, streams),
