@@ -104,8 +104,29 @@ class ParentPage(ChildSheet):
             title,
             say("parent.month_sub", n=_school_days(first, min(until, self.today + timedelta(days=1)), free)),
             body=table,
-            after=paragraph(await self._pattern(ask), "sub after"),
+            after=join(
+                paragraph(line, "sub after") for line in (*self._free(free), await self._pattern(ask))
+            ),
         )
+
+    def _free(self, free: dict[date, str]) -> list[str]:
+        """Holidays of the month by their names, each with its days."""
+        runs: list[tuple[str, date, date]] = []
+        for day in sorted(day for day, label in free.items() if label):
+            label, last = free[day], day - timedelta(days=1)
+            if runs and runs[-1][0] == label and runs[-1][2] == last:
+                runs[-1] = (label, runs[-1][1], day)
+            else:
+                runs.append((label, day, day))
+        speech = self.visit.speech
+        return [
+            self.say(
+                "parent.free_days",
+                label=label,
+                span=speech.day(first) if first == last else speech.span(first, last + timedelta(days=1)),
+            )
+            for label, first, last in runs
+        ]
 
     async def _pattern(self, ask: Asking) -> str:
         """When the child learns most, once enough was seen."""

@@ -15,6 +15,7 @@ from pages.recommendations import RecommendationDeeds, next_step_card
 from pages.rows import Row, row_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.student.goal import GoalDeeds, goal_card
+from pages.student.news import news
 
 
 class StudentPage(GoalDeeds, InsightDeeds, RecommendationDeeds, Sheet):
@@ -37,8 +38,9 @@ class StudentPage(GoalDeeds, InsightDeeds, RecommendationDeeds, Sheet):
         hour = datetime.now(self.visit.speech.zone).hour
         part = "morning" if hour < 12 else "afternoon" if hour < 18 else "evening"
         greeting = self.say(f"student.{part}", name=self.visit.me.first_name)
+        told = await news(self, ask)
         return Card(
-            body=paragraph(greeting, "greeting") + paragraph(await self._week(ask), "sub"),
+            body=paragraph(greeting, "greeting") + paragraph(await self._week(ask), "sub") + told,
             answers=(),
         )
 

@@ -10,16 +10,18 @@ from pages.learner.reading import rows_about
 from pages.rows import Row
 from pages.sheet import Asking, Sheet, Slot
 from pages.student.board import board_card
+from pages.student.telling import NewsDeeds, telling_card
 
 NEWEST = 8
 NEAR = 4  # things ahead that are shown
 
 
-class AchievementsPage(Sheet):
+class AchievementsPage(NewsDeeds, Sheet):
     slots = (
         Slot("bests", height=128, live=True, bare=True),
         Slot("reached", span=7, height=400, live=True),
         Slot("ahead", span=5, height=400),
+        Slot("telling", height=120),
         Slot("board", height=240),
     )
     left_as: str | None = None  # the nickname just given up, for who wants back
@@ -81,6 +83,9 @@ class AchievementsPage(Sheet):
         goal, key = (half, "reached.half") if row["finished"] < half else (row["lessons"], "reached.whole")
         left = goal - row["finished"]
         return left, self.say(key, n=left, course=row["title"])
+
+    async def telling(self, ask: Asking) -> Card:
+        return await telling_card(self)
 
     async def board(self, ask: Asking) -> Card | None:
         return await board_card(self, ask)
