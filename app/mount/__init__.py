@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import panel as pn
 from bokeh.server.urls import per_app_patterns
@@ -37,6 +38,7 @@ from pages import PAGES, Page
 
 __all__ = ["COOKIE", "Doorway", "Persona", "build_server", "serve"]
 
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 TOKEN_HOURS = 12  # a tab that was asleep this long still comes back without loading again
 LINGER_MS = 60_000  # how long a page is kept for a tab whose socket dropped
 
@@ -57,12 +59,13 @@ def build_server(
     pn.extension()
     entry = Entry(doorway, {page.path: page for page in pages}, secret)
     ours = {"entry": entry, "pages": pages, "demo": demo, "secure": secure}
+    reached = list(origins) or [f"{host}:{port}" for host in ("localhost", "127.0.0.1")]
     with _our_handlers(), _signals_kept():
         server = get_server(
             {page.path: PageApplication(page, pages, entry.bound) for page in pages},
             port=port,
             address=address,
-            websocket_origin=list(origins) or [f"{host}:{port}" for host in ("localhost", "127.0.0.1")],
+            websocket_origin=reached,
             auth_provider=entry,
             secret_key=secret,
             sign_sessions=True,
@@ -85,6 +88,7 @@ def build_server(
             default_handler_class=NothingHere,
         )
     server._tornado.transforms.insert(0, Headers)
+    server._tornado.settings["hosts"] = LOOPBACK | {urlsplit(f"//{each}").hostname for each in reached}
     return server
 
 

@@ -48,6 +48,15 @@ class Plain(RequestHandler):
             )
         )
 
+    def prepare(self) -> Any:
+        self.check_host()
+
+    def check_host(self) -> None:
+        """A name that somebody else pointed at our address (DNS rebinding) is not ours: to the browser its
+        pages and ours would be one site."""
+        if self.request.host_name.lower() not in self.settings["hosts"]:
+            raise HTTPError(403)
+
     def check_origin_of_form(self) -> None:
         """A form of another site cannot change anything here."""
         origin = self.request.headers.get("Origin", "")
@@ -57,6 +66,7 @@ class Plain(RequestHandler):
 
 class PageHandler(Plain, DocHandler):
     async def prepare(self) -> None:
+        self.check_host()
         await DocHandler.prepare(self)
         if self.current_user is None:
             self.redirect(f"{SIGN_IN}?{urlencode({'next': self.request.uri})}")
@@ -169,11 +179,12 @@ def _told(speech: Speech, persona: Persona) -> dict[str, str]:
     """A role that a school has added is told in the words it was given."""
     key = f"role.{persona.role}"
     known = has_text(speech.language, key)
+    told = (f"persona.{persona.login}", f"{key}_sees")
     return {
         "login": persona.login,
         "name": persona.name,
         "role_name": speech.say(key) if known else persona.role,
-        "about": speech.say(f"{key}_sees") if has_text(speech.language, f"{key}_sees") else persona.about,
+        "about": next((speech.say(one) for one in told if has_text(speech.language, one)), persona.about),
     }
 
 
@@ -210,6 +221,9 @@ class Language(Door):
 
 
 class Health(Door):
+    def prepare(self) -> None:
+        """Probes ask by address."""
+
     async def get(self) -> None:
         why_not = await self.entry.doorway.ready()
         self.set_status(HTTPStatus.SERVICE_UNAVAILABLE if why_not else HTTPStatus.OK)

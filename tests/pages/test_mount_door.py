@@ -90,6 +90,22 @@ async def test_a_socket_from_another_site_is_refused(school: Elm) -> None:
         assert refused.value.code == 403
 
 
+@pytest.mark.parametrize("path", ["/student", "/sign-in", "/", "/download/student/now.csv"])
+async def test_under_a_name_that_is_not_ours_nothing_is_told(mount: Mounted, path: str) -> None:
+    """DNS rebinding: to the browser, pages of evil.example and ours would be one site."""
+    mine = mount.session(PUPIL)
+    assert (await mount.get(path, mine, Host=f"evil.example:{mount.port}")).code == 403
+    assert (await mount.get("/health", Host="10.0.0.7")).code == 200
+
+
+async def test_nobody_signs_in_under_a_name_that_is_not_ours(school: Elm) -> None:
+    async with mounted(school, _Opens(school), origins=["school.example"]) as mount:
+        for host, code in (("evil.example", 403), ("school.example", 303), ("localhost:9", 303)):
+            sent = {"Origin": f"http://{host}", "Host": host}
+            answer = await mount._fetch("POST", "/sign-in", "", sent, "login=p8&password=right")
+            assert answer.code == code
+
+
 async def test_the_cookie_and_its_secret_stand_nowhere_in_the_page(mount: Mounted) -> None:
     mine = mount.session(PUPIL)
     answer = await mount.get("/student", mine)
