@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 
 from app.commands.options import PLACE
+from app.commands.school import MAKING
 from app.commands.serve import address, say, start
 from app.parts import alone_in, environment, refuse_taken_ports
 from config.settings import Settings, read_settings
 from models.errors import HeadwayError
 
 _WHOLE = "truth.json"  # written last: with it the school is whole
-_MAKING = "being-made"  # stands while it is not, so that an interrupted one may be replaced
 
 
 @click.command(short_help="Start a demo school and keep its day running.")
@@ -55,7 +55,7 @@ def make_if_missing(settings: Settings) -> None:
     if (settings.data / _WHOLE).exists():
         return
     settings.data.mkdir(parents=True, exist_ok=True)
-    unfinished = settings.data / _MAKING
+    unfinished = settings.data / MAKING
     again = ["--force"] if unfinished.exists() else []
     if not list(settings.data.glob("*.duckdb")):
         unfinished.touch()

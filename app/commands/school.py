@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EVENTS_A_LEARNER_DAY = 6.1  # at the ordinary pace: how --events alone becomes a number of learners
 MEMORY_MIB = 2048  # enough at any size; DuckDB alone would take most of the machine
+MAKING = "being-made"  # stands while the school is not whole, so that an interrupted one may be replaced
 FEWEST_LEARNERS, FEWEST_COURSES, FEWEST_DAYS = 40, 4, 28
 
 
@@ -77,6 +78,8 @@ def make_school(settings: Settings, size: Size, force: bool = False) -> Filled:
 
     if force:
         _clear(settings)
+    if "://" not in settings.warehouse and not Path(settings.warehouse).exists():
+        (settings.data / MAKING).touch()
     limits = {"memory_mib": settings.memory_mib or MEMORY_MIB, "threads": settings.threads}
     with metadata_of(settings) as metadata, Progress() as progress:
         metadata.migrate()
@@ -85,6 +88,7 @@ def make_school(settings: Settings, size: Size, force: bool = False) -> Filled:
             warehouse.migrate()
             filled = fill(size, warehouse, metadata, settings.data, progress.tell)
             check_days(warehouse, quality_rules())
+            (settings.data / MAKING).unlink(missing_ok=True)
             return filled
         finally:
             warehouse.close()
@@ -138,6 +142,9 @@ def _clear(settings: Settings) -> None:
     for address in (settings.warehouse, settings.metadata):
         if "://" in address:
             raise AlreadyThere("--force replaces files only; empty the Postgres database yourself first.")
+    generated = any((settings.data / name).exists() for name in ("truth.json", MAKING))
+    if Path(settings.warehouse).exists() and not generated:
+        raise AlreadyThere(f"{settings.data} holds a school that no generator made; --force leaves it alone.")
     made = [
         Path(settings.warehouse),
         Path(settings.metadata),

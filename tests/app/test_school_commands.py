@@ -38,6 +38,16 @@ def test_generate_makes_a_school_once(tmp_path: Path, capsys: pytest.CaptureFixt
     assert json.loads((tmp_path / "truth.json").read_text())["seed"] == 5
 
 
+def test_force_leaves_a_school_alone_that_no_generator_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "warehouse.duckdb"
+    own.write_bytes(b"years of work")
+    assert main(["generate", "--force", "--data", str(tmp_path)]) == 9
+    assert "leaves it alone" in capsys.readouterr().err
+    assert own.read_bytes() == b"years of work"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
