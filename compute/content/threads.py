@@ -85,4 +85,7 @@ def _table(found: tuple[pa.Table, ...], limit: int | None) -> pa.Table:
 
 
 def _seconds(opened: datetime | None, answered: datetime | None) -> float | None:
-    return max(0.0, (answered - opened).total_seconds()) if opened and answered else None
+    """Not known where the reply bears an earlier time than what it answers: some clock was wrong."""
+    if opened is None or answered is None or answered < opened:
+        return None
+    return (answered - opened).total_seconds()

@@ -6,8 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from tests.pages.elm import (
+    HOLIDAY,
     TODAY,
     Elm,
+    card_of,
     count,
     drawn,
     duration,
@@ -132,6 +134,15 @@ async def test_the_wall_calendar_has_the_days_of_the_month(school: Elm) -> None:
     assert {int(day) for kinds, day in cells if "did" in kinds} == {day.day for day in days}
     assert {int(day) for kinds, day in cells if "today" in kinds} == {TODAY.day}
     assert len(cells) == 31
+    later = {int(day) for kinds, day in cells if "later" in kinds}
+    assert later == {n for n in range(TODAY.day + 1, 32) if date(2026, 3, n).weekday() < 5}
+
+
+async def test_the_wall_calendar_names_the_holidays_of_its_month(school: Elm) -> None:
+    sheet = await school.sheet("mother", "/parent", period="own", since="2026-02-09", until="2026-02-28")
+    card = await card_of(sheet, "month")
+    assert card and "Winter break, 16–20 Feb" in text_of(card.after)
+    assert (HOLIDAY[0].day, HOLIDAY[-1].day) == (16, 20)
 
 
 async def test_two_guardians_see_what_each_may(school: Elm) -> None:
