@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 
 DENSE = 2_000  # events a second
@@ -11,11 +12,12 @@ _OVER_S = 2.0  # so much of the past counts
 class Stream:
     """Noted by the writer's thread, read by any."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._seen: tuple[float, float] = (-_OVER_S, 0.0)  # when, and about how many events a second
 
     def note(self, events: int) -> None:
-        now = monotonic()
+        now = self._clock()
         self._seen = (now, self._rate(now) + events / _OVER_S)
 
     def _rate(self, now: float) -> float:
@@ -25,4 +27,4 @@ class Stream:
 
     @property
     def is_dense(self) -> bool:
-        return self._rate(monotonic()) > DENSE
+        return self._rate(self._clock()) > DENSE
