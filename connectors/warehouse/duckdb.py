@@ -36,6 +36,7 @@ from connectors.warehouse.duckdb_parts import (
     stored,
 )
 from connectors.warehouse.failures import duckdb_failures, opened_for_reading, too_slow
+from connectors.warehouse.layout import all_laid_out, laying_out, waiting
 from connectors.warehouse.migrations import READ_VERSION, VERSION_TABLE, missing, recorded
 from connectors.warehouse.pace import Pace
 from connectors.warehouse.schema import quoted
@@ -248,6 +249,7 @@ class DuckDBWarehouse:
                     _run_all(writer, folding_month(month, statements, _keep))
                 mark = mark_of(writer.execute(_MOVE_WATERMARK))
                 writer.execute(ALL_FOLDED)
+                _run_all(writer, all_laid_out())
             self._moved(mark, *TABLE)
             self._waiting = 0
         self.compact()
@@ -256,7 +258,12 @@ class DuckDBWarehouse:
         statements = self._rollup_statements()
         self.fold()
         with self._folding, self._transaction(self._folder) as folder:
-            return sum(_rows_gone(folder, sql) for sql in compacting(statements, _keep))
+            gone = sum(_rows_gone(folder, sql) for sql in compacting(statements, _keep))
+            months_waiting = waiting(folder)
+        for month in months_waiting:  # one by one: folding need not wait for all of them
+            with self._folding, self._transaction(self._folder) as folder:
+                _run_all(folder, laying_out(month))
+        return gone
 
     def checkpoint(self) -> None:
         """A reader that looks up ids counts as writing for the engine, for a moment: it is waited for."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.warehouse.schema import FOLDED, Engine, create, first_tables
+from connectors.warehouse.layout import all_laid_out
+from connectors.warehouse.schema import FOLDED, LAID_OUT, Engine, create, first_tables
 from models.errors import NewerSchema
 from models.rollup import RECENT
 from models.tables import (
@@ -83,6 +84,11 @@ def _kept(engine: Engine) -> tuple[str, ...]:
     return made if engine == "duckdb" else (*made, *_followed("item_id", "choice", "payload"))
 
 
+def _laid_out(engine: Engine) -> tuple[str, ...]:
+    """They do, where the migration before this one has just filled them."""
+    return (*create(engine, LAID_OUT), *all_laid_out()) if engine == "duckdb" else ()
+
+
 # The version of a schema is how many of these it has seen. A new table is
 # `Migration("why", lambda engine: create(engine, TABLE))`.
 MIGRATIONS: tuple[Migration, ...] = (
@@ -94,6 +100,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("the end of events is what waits to be folded in", _tail),
     Migration("lessons, videos, sales and results by learner", _fine, tuple(t.name for t in _FINE)),
     Migration("events kept by learner", _kept, (LEARNER_EVENT.name,)),
+    Migration("months that lie by learner", _laid_out),
 )
 
 

@@ -20,6 +20,8 @@ SOURCE_OFFSET = Table(
 TOUCHED_DAY = Table("touched_day", "state", (), (Column("day", "date"),))
 # DuckDB: commits up to this number are in the roll-ups.
 FOLDED = Table("folded", "state", (), (Column("number", "int64"),))
+# DuckDB: months of learner_event that lie by learner, and how many rows they had then (layout.py).
+LAID_OUT = Table("laid_out", "state", (), (Column("month", "date"), Column("rows", "int64", low=0)))
 OWN_TABLES = (WATERMARK, SOURCE_OFFSET, TOUCHED_DAY)
 
 EVENT_ID_PARTS = 16  # hash partitions of the ids on Postgres
