@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -190,6 +191,28 @@ def test_a_lock_that_cannot_be_installed_is_said_and_tried_again(machine: Machin
         assert refused.returncode == 7
         assert "git diff requirements.lock" in refused.stderr
     assert len(installs(machine)) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    """Root can write everywhere, so there the launcher runs as nobody, in a folder that nobody can reach."""
+    with tempfile.TemporaryDirectory() as open_to_all:
+        folder = Path(open_to_all)
+        machine = Machine(folder)
+        machine.has_python()
+        machine.has("apt-get", "exit 1")
+        folder.chmod(0o755)
+        machine.tree.chmod(0o555)
+        refused = subprocess.run(
+            [str(machine.tree / "headway"), "--help"],
+            env={"PATH": str(machine.bin)},
+            capture_output=True,
+            text=True,
+            user=65534 if os.geteuid() == 0 else None,
+        )
+        machine.tree.chmod(0o755)
+        assert refused.returncode == 7
+        assert f"{machine.tree} cannot be written" in refused.stderr
+        assert "python3-venv" not in refused.stderr
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
