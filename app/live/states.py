@@ -146,7 +146,8 @@ class States:
 
     def add_active(self, rows: pa.Table) -> None:
         """Days with anything done, many at once: what is read at the start."""
-        slots, days = self._places(rows), _numbers(rows, "day")
+        first_rows, which = _places_once(rows)
+        slots, days = self._places(first_rows)[which], _numbers(rows, "day")
         order = np.argsort(slots, kind="stable")
         slots, days = slots[order], days[order]
         each, starts = np.unique(slots, return_index=True)
@@ -154,9 +155,10 @@ class States:
         number = np.repeat(np.arange(len(each)), np.diff([*starts, len(slots)]))
         back = newest[number] - days
         for first in range(0, len(each), _CHUNK):
-            mine = (number >= first) & (number < first + _CHUNK) & (back < HISTORY_DAYS)
+            some = slice(*np.searchsorted(number, (first, first + _CHUNK)))
+            mine = back[some] < HISTORY_DAYS
             grid = np.zeros((min(_CHUNK, len(each) - first), HISTORY_DAYS), bool)
-            grid[number[mine] - first, back[mine]] = True
+            grid[number[some][mine] - first, back[some][mine]] = True
             for at, packed in enumerate(np.packbits(grid, axis=1, bitorder="little"), first):
                 read = Active(int(newest[at]), int.from_bytes(packed.tobytes(), "little"))
                 self._active[int(each[at])] = self._active[int(each[at])].both(read)
@@ -261,6 +263,17 @@ class States:
 
 def _numbers(rows: pa.Table, name: str) -> Ints:
     return np.asarray(rows[name].to_numpy(), np.int64)
+
+
+def _places_once(rows: pa.Table) -> tuple[pa.Table, Ints]:
+    """A row of each place, and which of them each row belongs to: millions of days are of few places."""
+    learners, code = np.unique(_numbers(rows, "learner_id"), return_inverse=True)
+    courses = rows["course_id"].cast(pa.string()).combine_chunks().dictionary_encode()
+    code = code + np.asarray(courses.indices.to_numpy(zero_copy_only=False), np.int64) * len(learners)
+    organisations, which = np.unique(_numbers(rows, "organisation_id"), return_inverse=True)
+    code = code * max(1, len(organisations)) + which
+    _, first, place = np.unique(code, return_index=True, return_inverse=True)
+    return rows.take(pa.array(first)), place
 
 
 def _matrix(rows: pa.Table, names: Iterable[str], kind: type) -> npt.NDArray[np.float64]:
