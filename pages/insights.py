@@ -127,7 +127,7 @@ async def insights_card(sheet: Sheet, ask: Asking, name: str = "", most: int = M
 async def _as_before(sheet: Sheet, ask: Asking, heading: str, name: str) -> Card:
     """Nothing stands out: said, and shown by what was looked at."""
     say, speech = sheet.say, sheet.visit.speech
-    told = say(f"insight.nothing_{'they' if name else 'you'}", name=name)
+    voice = "they" if name else "you"
     until = sheet.today + timedelta(days=1)
     since = until - timedelta(days=RECENT_DAYS)
     here = replace(sheet.filters, since=since, until=until, marks={})
@@ -136,7 +136,8 @@ async def _as_before(sheet: Sheet, ask: Asking, heading: str, name: str) -> Card
     then = await ask(*LOOKED_AT, filters=earlier)
     new, old = next(iter(rows_of(now)), {}), next(iter(rows_of(then)), {})
     if not new.get("active_days") and not old.get("active_days"):
-        return Card(heading, empty=told)
+        return Card(heading, empty=say(f"insight.nothing_{voice}", name=name))
+    told = say(f"insight.{'nothing' if new.get('active_days') else 'away'}_{voice}", name=name)
     spelt = {
         "active_days": lambda n: say("word.days", n=round(n)),
         "learning_minutes": lambda n: speech.duration(n * 60),
