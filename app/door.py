@@ -92,6 +92,7 @@ class Door:
         self._newest = warehouse.watermark()
 
     def close(self) -> None:
+        self._rides.close()
         self._heavy.shutdown(cancel_futures=True)
         self._light.shutdown(cancel_futures=True)
         self._engine.shutdown(cancel_futures=True)
@@ -147,8 +148,11 @@ class Door:
     async def answer(self, question: Question, ask: Ask, scope: Scope) -> Answer:
         """From the shelf, from whoever is computing it already, or from the warehouse."""
         mark = await self.mark()
-        freshness = question.freshness
-        still = partial(self._unmoved, scope, mark) if ask.audience == "mine" and not scope.joined else _never
+        freshness, still = question.freshness, _never
+        if scope.rows in ("own", "linked") and ask.audience == "mine" and not scope.joined:
+            still = partial(self._unmoved, scope, mark)
+            if freshness == "near" and self.warehouse.alone:
+                freshness = "live"  # an open page asks for it only when its learners learned
         kept = self.shelf.get((ask, scope), mark.number, freshness, still)
         if kept is not None:
             if kept.watermark != mark.number and still(kept.watermark):
@@ -163,7 +167,7 @@ class Door:
     def _unmoved(self, scope: Scope, mark: Watermark, since: int) -> bool:
         """Did none of the scope's named learners learn since then, and nothing else change? Then whatever
         was told of them alone is as true as before."""
-        return scope.rows in ("own", "linked") and not self.touched.since(since, mark.number, scope)
+        return not self.touched.since(since, mark.number, scope)
 
     async def _compute(self, question: Question, ask: Ask, scope: Scope, mark: Watermark) -> Answer:
         with self._room():

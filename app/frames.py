@@ -30,6 +30,7 @@ class Call(msgspec.Struct, omit_defaults=True):
     ask: Ask | None = None
     learners: list[int] = []
     fields: dict[str, Any] = {}
+    since: list[tuple[str, int]] = []  # for "moved": sessions, each with the watermark that its page shows
 
 
 class Fault(msgspec.Struct, omit_defaults=True):

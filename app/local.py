@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.desk import LocalDesk
 from app.door import Door
 from app.doorway import Persona
+from app.looks import Caller, moved
 from app.signin import SignIn
 from connectors.demo.cast import PERSONAS
 from models.ask import Watermark
@@ -44,6 +45,16 @@ class LocalDoorway:
 
     async def ready(self) -> str | None:
         return None
+
+    async def moved(self, since: Sequence[tuple[str, int]]) -> list[bool]:
+        return await self._door.light(self._moved, since)
+
+    def _moved(self, since: Sequence[tuple[str, int]]) -> list[bool]:
+        return [self._has_moved(secret, number) for secret, number in since]
+
+    def _has_moved(self, secret: str, since: int) -> bool:
+        viewer = self._door.metadata.sessions.viewer(secret)
+        return viewer is None or moved(Caller(self._door, viewer, self._door.scope(viewer), secret), since)
 
     def watermark(self) -> Watermark:
         return self._door.watermark()

@@ -14,6 +14,7 @@ import msgspec
 
 from app.doorway import Persona
 from app.frames import LONGEST_REPLY, Call, Reply, error_of, frame, read_frame, unpack
+from app.moving import Moving, Since
 from app.telling import Telling
 from models.ask import Answer, Ask, Watermark
 from models.errors import Unavailable
@@ -43,6 +44,7 @@ class Line:
         self._telling: Telling[Watermark] = Telling()
         self._line_telling: Telling[bool] = Telling()
         self._newest = _NEVER
+        self.moving = Moving(self.moved)
 
     @property
     def is_up(self) -> bool:
@@ -87,6 +89,10 @@ class Line:
             return _AWAY
         why_not = await self.result("ready")
         return None if why_not is None else str(why_not)
+
+    async def moved(self, since: Sequence[Since]) -> list[bool]:
+        found: list[bool] = await self.result("moved", since=list(since))
+        return found
 
     async def result(self, what: str, **parts: Any) -> Any:
         reply, _ = await self.call(Call(next(self._ids), what, **parts))
@@ -190,6 +196,8 @@ class RemoteDesk:
         return {int(learner): name for learner, name in found.items()}
 
     async def look(self, what: str, **fields: Any) -> Any:
+        if what == "moved":
+            return await self._line.moving.since(self._secret, fields["since"])
         return await self._line.result("look", secret=self._secret, name=what, fields=fields)
 
     async def do(self, deed: str, **fields: Any) -> Any:

@@ -57,6 +57,16 @@ class Rides:
         self._riding: set[asyncio.Task[None]] = set()
         self._forms: dict[Key, Crowd | None] = {}  # None: its text for many is compiled
         self._rest: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
+        self._stand()
+
+    def _stand(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = None
 
     async def take(self, part: Part, key: Key) -> pa.Table:
         """`key` says what part at which watermark; what began for an older one may have missed a commit."""
@@ -84,10 +94,8 @@ class Rides:
             ride = asyncio.ensure_future(self._ride(taken))
             self._riding.add(ride)
             ride.add_done_callback(self._riding.discard)
-        if self._rest is not None:
-            self._rest.cancel()
-        self._rest = None
-        if self._free == self._at_once and any(self._forms.values()):
+        self._stand()
+        if not self._closed and self._free == self._at_once and any(self._forms.values()):
             self._rest = asyncio.get_running_loop().call_later(REST_S, self._prepare)
 
     def _prepare(self) -> None:

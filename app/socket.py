@@ -140,6 +140,8 @@ class _Connection:
                 return await (await self._desk(call)).names(call.learners)
             case "look":
                 return await (await self._desk(call)).look(call.name, **call.fields)
+            case "moved":
+                return await self._doorway.moved(call.since)
             case "do":
                 return await (await self._desk(call)).do(call.name, **call.fields)
         raise BadQuestion(f"The socket knows no call '{call.what[:40]}'.")

@@ -21,6 +21,7 @@ class Slot:
     span: int = 12  # of twelve columns on a desktop; a phone has one
     height: int = 120  # pixels its content will take
     live: bool = False  # asked again whenever data moves; the others once a minute
+    alone: bool = False  # tells of the reader's own learners and nobody else: asked again when they learned
     bare: bool = False  # no frame around it: a greeting, a row of figures
     stays: bool = False  # beside a longer neighbour it stays in sight
     rows: int = 1  # on a wide desktop, how many of its neighbours' rows it stands beside

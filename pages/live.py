@@ -16,12 +16,13 @@ TICK_S = 0.25  # moves that come closer together are one refresh
 
 
 class Pulse:
-    """Calls `refresh(everything)` when data moved: `everything` is False for the live cards only."""
+    """Calls `refresh(everything, concerned)` when data moved: `everything` is False for the live cards only,
+    `concerned` is False when it was others who learned, none of those whom the reader may see."""
 
-    def __init__(self, desk: Desk, refresh: Callable[[bool], Awaitable[None]]) -> None:
+    def __init__(self, desk: Desk, refresh: Callable[[bool, bool], Awaitable[None]]) -> None:
         self._desk = desk
         self._refresh = refresh
-        self._seen = -1
+        self._seen = self._whole_seen = -1
         self._whole_at = self._asked_at = 0.0
         self._stop: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -30,7 +31,7 @@ class Pulse:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._seen = self._desk.watermark().number
+        self._seen = self._whole_seen = self._desk.watermark().number
         self._whole_at = time.monotonic()
         self._stop = self._desk.on_change(self._told)
 
@@ -65,9 +66,11 @@ class Pulse:
             since, self._seen = self._seen, self._desk.watermark().number
             whole = self._until_whole() <= 0
             if whole:
+                since, self._whole_seen = self._whole_seen, self._seen
                 self._whole_at = time.monotonic()
-            if whole or await self._concerns(since):
-                await self._refresh(whole)
+            concerned = await self._concerns(since)
+            if whole or concerned:
+                await self._refresh(whole, concerned)
             whole_due = not whole
 
     async def _concerns(self, since: int) -> bool:

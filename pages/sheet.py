@@ -69,6 +69,8 @@ class Sheet(Hearing, Viewer):
         self._running: set[asyncio.Task[None]] = set()
         self._round = 0
         self._news: dict[str, Any] = {}
+        self._hour = self._hour_now()  # of the newest round of all cards
+        self._troubled: set[str] = set()  # cards that say that something went wrong
         self._missed: set[str] = set()  # cards that could not be asked for because core was away
         self._document: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -166,6 +168,7 @@ class Sheet(Hearing, Viewer):
             self._apply({slot.name: card})
 
     async def _card(self, slot: Slot) -> Card | None:
+        self._troubled.add(slot.name)
         asking = Asking(self)
         try:
             async with asyncio.timeout(LONGEST_WAIT_S):
@@ -179,6 +182,7 @@ class Sheet(Hearing, Viewer):
         except Exception:
             log.exception("card %s of %s failed", slot.name, self.visit.page.path)
             return frame.broken(self.visit.speech)
+        self._troubled.discard(slot.name)
         return replace(card, answers=card.answers or tuple(asking.answers)) if card else None
 
     def _line_told(self, is_up: bool) -> None:
@@ -253,8 +257,19 @@ class Sheet(Hearing, Viewer):
 
     # When data moves
 
-    async def _moved(self, everything: bool) -> None:
-        await self._ask_again([slot for slot in self.slots if everything or slot.live])
+    async def _moved(self, everything: bool, concerned: bool) -> None:
+        """Where only others learned, and the hour is the same, a card about the reader's own says what it
+        said before; one that told of a problem is asked again all the same."""
+        if everything:
+            before, self._hour = self._hour, self._hour_now()
+            concerned = concerned or self._hour != before
+        again = [slot for slot in self.slots if everything or slot.live]
+        await self._ask_again(
+            [slot for slot in again if concerned or not slot.alone or slot.name in self._troubled]
+        )
+
+    def _hour_now(self) -> datetime:
+        return datetime.now(self.visit.speech.zone).replace(minute=0, second=0, microsecond=0)
 
     async def _ask_again(self, slots: Sequence[Slot]) -> None:
         now = self._round

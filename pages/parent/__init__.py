@@ -22,11 +22,11 @@ from pages.sheet import Asking, Slot
 class ParentPage(ChildSheet):
     period = "week"
     slots = (
-        Slot("words", height=200),
-        Slot("glance", height=128, live=True, bare=True),
-        Slot("month", span=5, height=400),
-        Slot("courses", span=7, height=400),
-        Slot("worked_out", height=160),
+        Slot("words", height=200, alone=True),
+        Slot("glance", height=128, live=True, bare=True, alone=True),
+        Slot("month", span=5, height=400, alone=True),
+        Slot("courses", span=7, height=400, alone=True),
+        Slot("worked_out", height=160, alone=True),
     )
 
     async def words(self, ask: Asking) -> Card:

@@ -29,7 +29,7 @@ class Letter:
 
 class LetterPage(ChildSheet):
     period = "last-week"
-    slots = (Slot("letter", height=480),)
+    slots = (Slot("letter", height=480, alone=True),)
 
     def read_query(self, query: Mapping[str, str]) -> Filters:
         """A letter is about the last whole week, whatever the address says."""

@@ -22,10 +22,10 @@ MONTH_DAYS = 30
 class ChildOverTimePage(ChildSheet):
     period = "28d"
     slots = (
-        Slot("active", span=6, height=300),
-        Slot("finished", span=6, height=300),
-        Slot("results", height=300),
-        Slot("skills", height=340),
+        Slot("active", span=6, height=300, alone=True),
+        Slot("finished", span=6, height=300, alone=True),
+        Slot("results", height=300, alone=True),
+        Slot("skills", height=340, alone=True),
     )
 
     async def active(self, ask: Asking) -> Card | None:

@@ -23,15 +23,15 @@ class StudentPage(GoalDeeds, InsightDeeds, RecommendationDeeds, Sheet):
     step_slots = ("onward",)
     period = "week"
     slots = (
-        Slot("hello", height=64, live=True, bare=True),
-        Slot("onward", height=160),
-        Slot("glance", height=128, live=True, bare=True),
-        Slot("mine", height=360),
-        Slot("goal", span=8, height=120, live=True),
-        Slot("skills", span=4, height=440, rows=2),
-        Slot("year", span=8, height=280),
-        Slot("results", span=6, height=300),
-        Slot("changed", span=6, height=300),
+        Slot("hello", height=64, live=True, bare=True, alone=True),
+        Slot("onward", height=160, alone=True),
+        Slot("glance", height=128, live=True, bare=True, alone=True),
+        Slot("mine", height=360, alone=True),
+        Slot("goal", span=8, height=120, live=True, alone=True),
+        Slot("skills", span=4, height=440, rows=2, alone=True),
+        Slot("year", span=8, height=280, alone=True),
+        Slot("results", span=6, height=300, alone=True),
+        Slot("changed", span=6, height=300, alone=True),
     )
 
     async def hello(self, ask: Asking) -> Card:

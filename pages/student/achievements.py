@@ -18,9 +18,9 @@ NEAR = 4  # things ahead that are shown
 
 class AchievementsPage(NewsDeeds, Sheet):
     slots = (
-        Slot("bests", height=128, live=True, bare=True),
-        Slot("reached", span=7, height=400, live=True),
-        Slot("ahead", span=5, height=400),
+        Slot("bests", height=128, live=True, bare=True, alone=True),
+        Slot("reached", span=7, height=400, live=True, alone=True),
+        Slot("ahead", span=5, height=400, alone=True),
         Slot("telling", height=120),
         Slot("board", height=240),
     )

@@ -26,14 +26,14 @@ EVEN, UNEVEN = 0.7, 0.4  # of consistency
 class ProgressPage(Sheet):
     period = "year"
     slots = (
-        Slot("words", height=160),
-        Slot("results", span=6, height=320),
-        Slot("time", span=6, height=320),
-        Slot("unusual", height=200),
-        Slot("skills", span=6, height=400, rows=2),
-        Slot("gaps", span=6, height=180),
+        Slot("words", height=160, alone=True),
+        Slot("results", span=6, height=320, alone=True),
+        Slot("time", span=6, height=320, alone=True),
+        Slot("unusual", height=200, alone=True),
+        Slot("skills", span=6, height=400, rows=2, alone=True),
+        Slot("gaps", span=6, height=180, alone=True),
         Slot("peers", span=6, height=180),
-        Slot("habits", height=240),
+        Slot("habits", height=240, alone=True),
     )
 
     async def words(self, ask: Asking) -> Card:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from models import errors
 from models.ask import Ask
 from models.errors import NotFound, TooMany, Unavailable
 from tests.app.conftest import Hill
+from tests.builders import event, events
 
 EVENTS = Ask(measures=("events",))
 
@@ -205,3 +206,41 @@ def test_a_frame_reads_back_as_it_was_written(name: str, learners: list[int]) ->
 
     call = frames.Call(1, "names", name=name, learners=learners)
     assert msgspec.json.decode(asyncio.run(read_back(call)), type=frames.Call) == call
+
+
+async def test_pages_that_hear_of_a_move_together_ask_together(
+    line: Line, hill: Hill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = LocalDoorway(hill.door)
+    asked: list[int] = []
+    moved = here.moved
+
+    async def counted(since: Sequence[tuple[str, int]]) -> list[bool]:
+        asked.append(len(since))
+        return await moved(since)
+
+    monkeypatch.setattr(here, "moved", counted)
+    socket = DeskSocket(here, hill.settings.socket)
+    await socket.start()
+    number = hill.door.warehouse.watermark().number
+    batch = events([event(learner_id=hill.school.learners["S1"])])
+    hill.door.touched.add(batch, hill.door.warehouse.append(batch).watermark)
+    desks = [await line.desk(hill.session(login)) for login in ("ada", "bo", "guardian", "teacher")]
+    ended = await line.desk(hill.session("cy"))
+    assert ended is not None
+    hill.metadata.sessions.close_all(hill.school.people["cy"])
+    found = await asyncio.gather(*(desk.look("moved", since=number) for desk in [*desks, ended] if desk))
+    assert found == [True, False, True, True, True], "whose session has ended asks, and is told so"
+    assert asked == [5]
+    assert desks[0] is not None and await desks[0].look("moved", since=number + 1) is False
+    await socket.close()
+
+
+async def test_who_cannot_be_told_whether_data_moved_hears_why(line: Line, hill: Hill) -> None:
+    socket = DeskSocket(LocalDoorway(hill.door), hill.settings.socket)
+    await socket.start()
+    desk = await line.desk(hill.session("ada"))
+    assert desk is not None
+    await socket.close()
+    with pytest.raises(Unavailable):
+        await desk.look("moved", since=1)

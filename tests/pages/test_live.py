@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from models.ask import Watermark
 from models.desk import Desk
+from models.errors import BadQuestion
 from pages import live
+from pages.cards import Card
 from pages.live import Pulse
+from pages.me import Me
+from pages.places import Page, Visit
+from pages.sheet import Asking, Sheet, Slot
+from pages.speech import Speech
 
 
 class Moving:
@@ -23,6 +29,7 @@ class Moving:
         self.told: list[Callable[[Watermark], None]] = []
         self.concerned = True
         self.looked: list[int] = []
+        self.rounds: list[tuple[bool, bool]] = []
 
     def watermark(self) -> Watermark:
         return Watermark(self.number, datetime.now(UTC))
@@ -50,8 +57,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def followed(desk: Moving, **parts: Any) -> tuple[Pulse, list[bool]]:
     rounds: list[bool] = []
 
-    async def refresh(everything: bool) -> None:
+    async def refresh(everything: bool, concerned: bool) -> None:
         rounds.append(everything)
+        desk.rounds.append((everything, concerned))
 
     pulse = Pulse(cast(Desk, desk), refresh)
     pulse.start()
@@ -111,3 +119,81 @@ async def test_a_page_that_was_left_is_not_refreshed() -> None:
     desk.move()
     await asyncio.sleep(0.1)
     assert (rounds, desk.told) == ([], [])
+
+
+async def test_a_round_of_all_cards_says_whether_the_reader_s_own_learned_since_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE_S", 0.2)
+    desk = Moving()
+    pulse, _ = await followed(desk)
+    desk.concerned = False
+    desk.move()
+    await asyncio.sleep(0.4)
+    desk.concerned = True
+    desk.move()
+    await asyncio.sleep(0.4)
+    assert desk.rounds == [(True, False), (True, True)]
+    assert desk.looked == [0, 0, 1], "first for the live cards, then since the last round of all"
+    pulse.stop()
+
+
+class Cards(Sheet):
+    slots = (Slot("own", alone=True), Slot("now", live=True, alone=True), Slot("others"))
+    fails = False
+    filled: list[str]
+
+    async def _one(self, name: str) -> Card:
+        self.filled.append(name)
+        if self.fails:
+            raise BadQuestion("It is broken.")
+        return Card(name)
+
+    async def own(self, ask: Asking) -> Card:
+        return await self._one("own")
+
+    async def now(self, ask: Asking) -> Card:
+        return await self._one("now")
+
+    async def others(self, ask: Asking) -> Card:
+        return await self._one("others")
+
+
+def cards() -> Cards:
+    page = Page("/cards", "page.student", "open-page:student", Cards)
+    sheet = Cards(Visit(cast(Desk, Moving()), Me("A", "student"), Speech("en-GB"), page))
+    sheet.filled = []
+    return sheet
+
+
+async def test_what_is_about_the_reader_alone_waits_until_the_reader_learned() -> None:
+    sheet = cards()
+    for everything, concerned, expected in (
+        (True, False, ["others"]),
+        (False, True, ["now"]),
+        (True, True, ["others", "now", "own"]),
+    ):
+        sheet.filled.clear()
+        await sheet._moved(everything, concerned)
+        assert sorted(sheet.filled) == sorted(expected)
+
+
+async def test_a_card_that_told_of_a_problem_is_asked_again_with_the_others() -> None:
+    sheet = cards()
+    sheet.fails = True
+    await sheet._moved(True, True)
+    sheet.fails = False
+    for expected in (["now", "others", "own"], ["others"]):
+        sheet.filled.clear()
+        await sheet._moved(True, False)
+        assert sorted(sheet.filled) == expected
+
+
+async def test_another_hour_is_another_page() -> None:
+    """A greeting, a day, a week that is over: what the clock alone changes."""
+    sheet = cards()
+    sheet._hour -= timedelta(hours=1)
+    for expected in (["now", "others", "own"], ["others"]):
+        sheet.filled.clear()
+        await sheet._moved(True, False)
+        assert sorted(sheet.filled) == expected
