@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from connectors.intake.decode import decode
-from connectors.intake.submission import Outcome, Submission
+from connectors.intake.submission import OWN, Outcome, Submission
 from connectors.intake.times import clock
 from models.errors import BadQuestion, HeadwayError, NotFound, Unavailable, unknown
 
@@ -74,7 +74,7 @@ def _sent(caller: Caller, event: dict[str, Any]) -> Outcome:
     caller.door.way_in(
         Submission(
             caller.viewer.organisation_id,
-            "headway",
+            OWN,
             decoded.events,
             decoded.size,
             clock(),

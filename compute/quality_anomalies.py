@@ -132,7 +132,8 @@ def find(
         mixed = list(_mixes("mix", source, mix, calendar, visit))
         yield from mixed
         for field, values in _values_of(source, spreads).items():
-            each = max(1.0, sum(map(_sum, values.values())) * visit / sum(arrived.values()))
+            # A class answers the same quiz together: chance moves more than one visit's values at once.
+            each = 2.0 * max(1.0, sum(map(_sum, values.values())) * visit / sum(arrived.values()))
             for one in _mixes("values", source, values, calendar, each):
                 # Other kinds of events have other values: that is told as the mix.
                 if one.day not in {other.day for other in mixed}:

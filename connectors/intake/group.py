@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.intake.admission import KnownIds, admit
 from connectors.intake.counters import Counters
@@ -23,7 +24,7 @@ from connectors.intake.quality import Judge, Refused, Tally
 from connectors.intake.quarantine import Quarantine
 from connectors.intake.school import School
 from connectors.intake.schools import Schools
-from connectors.intake.submission import Outcome, Submission
+from connectors.intake.submission import OWN, Outcome, Submission
 from connectors.metadata import Consent
 from connectors.warehouse import Appended
 from connectors.warehouse.deadletters import as_table
@@ -175,9 +176,9 @@ class Group:
             tally.stored(batch)
         else:
             tally.stored(batch.filter(inserted))
-            tally.repeated(batch.filter(pa.array(~new)))
+            tally.repeated(_not_own(batch.filter(pa.array(~new))))
         for part in self._parts:
-            tally.repeated(part.repeated)
+            tally.repeated(_not_own(part.repeated))
             tally.refused(_refusals(part))
         return tally.rows()
 
@@ -229,6 +230,8 @@ class Group:
     def _lost(self, part: Part) -> Counter[Kind]:
         found: Counter[Kind] = Counter()
         for place in np.flatnonzero(part.status).tolist():
+            if part.source == OWN and part.status[place] == DUPLICATE:
+                continue
             named = self._keeper.known(part.events[place].event_type)
             status = int(part.status[place])
             code = part.why[place][0] if status == REJECTED else ""
@@ -247,6 +250,10 @@ class Group:
                 counter.labels(source).inc(number)
         for one in rejected:
             counters.rejected.labels(one.code).inc()
+
+
+def _not_own(repeated: pa.Table) -> pa.Table:
+    return repeated.filter(pc.not_equal(repeated["source"], OWN)) if len(repeated) else repeated
 
 
 def _refusals(part: Part) -> Iterator[Refused]:

@@ -10,6 +10,10 @@ from connectors.intake.gatekeeper import Event
 from models.errors import HeadwayError
 from models.event import Rejected
 
+# The source of what is done on Headway's own pages. It is told again under the same id whenever a page is
+# opened again: that is no fault of anybody's data.
+OWN = "headway"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -160,7 +160,8 @@ class QualityPage(Sheet):
         ask.answers.remove(weekly)
         for row in rows:
             row["trend"] = [w["score"] for w in weekly.rows() if w["source"] == row["source"]]
-        under = [r for r in rows if (_number(r["score"]) or 100.0) < (_number(r["target"]) or 0.0)]
+        judged = [r for r in rows if r["score"] is not None and r["arrived"] >= FEWEST]
+        under = [r for r in judged if r["score"] < r["target"]]
         title = say("quality.origins_under", n=len(under)) if under else say("quality.origins_worst")
         turn = self.turns.get("origins", tables.Turn(order="score"))
         table = tables.table(

@@ -77,6 +77,16 @@ def test_a_repeat_counts_wherever_it_is_found_and_whether_or_not_anything_is_sto
     }
 
 
+def test_what_headway_s_own_pages_tell_again_is_no_fault(door: Door) -> None:
+    """A page that is opened again tells what it shows again, under the same id."""
+    event = sent(at=datetime.now(UTC)) | WHOLE
+    for _ in range(3):
+        door.send(event, source="headway")
+    door.close()
+    assert counts(door.warehouse) == {("lesson_start", "", ""): (1, 0)}
+    assert door.writer.counters.losses.told(1) == []
+
+
 def test_what_says_nothing_about_the_data_is_not_counted(door: Door) -> None:
     door.send(sent(at=datetime.now(UTC), student_id="nobody-recorded") | WHOLE)
     door.close()
