@@ -172,7 +172,8 @@ def _analysed(
     """Course by course: who is strong in one need not be in another."""
     frame = answers.to_pandas()
     unheard = set(frame["item_id"]) - known.keys()
-    for row in frame[frame["item_id"].isin(unheard)].drop_duplicates("item_id").to_dict("records"):
+    of_them = frame[frame["item_id"].isin(unheard)].sort_values(["item_id", "course_id", "assessment_id"])
+    for row in of_them.drop_duplicates("item_id").to_dict("records"):
         name = str(row["item_id"])  # taken away since: what was answered was answered
         about = {n: _text(row[n]) for n in ("assessment_id", "course_id", "skill_id")}
         known[name] = {"item_id": name, "title": name, "position": None, "right_choice": None, **about}
