@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import psycopg
@@ -36,6 +37,7 @@ def duckdb_failures(place: str) -> Iterator[None]:
 
 def _duckdb_meaning(error: duckdb.Error, place: str) -> HeadwayError:
     said = str(error)
+    file = Path(place).name  # what a running core says is read by clients too: they learn of no folder
     if "Could not set lock" in said:
         return Unavailable(
             f"The warehouse {place} is open in another process: stop that one, or choose another data folder."
@@ -43,10 +45,10 @@ def _duckdb_meaning(error: duckdb.Error, place: str) -> HeadwayError:
     if "not a valid DuckDB database" in said or isinstance(error, duckdb.SerializationException):
         return BadSettings(f"{place} is not a readable warehouse: move it away, or restore it from a backup.")
     if "No space left" in said or "File too large" in said or "max_temp_directory_size" in said:
-        return Unavailable(f"The disk that holds {place} is full: free some space; nothing stored was lost.")
+        return Unavailable(f"The disk that holds {file} is full: free some space; nothing stored was lost.")
     if isinstance(error, duckdb.FatalException) or "database has been invalidated" in said:
         return Closed(
-            f"Writing to {place} failed, so the warehouse closed: check the disk, then restart Headway."
+            f"Writing to {file} failed, so the warehouse closed: check the disk, then restart Headway."
         )
     if isinstance(error, duckdb.ConnectionException):
         return Unavailable("The warehouse is closing: ask again when Headway has started.")
