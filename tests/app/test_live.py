@@ -449,7 +449,7 @@ async def test_a_slow_listener_costs_no_memory_and_hears_of_the_gap(hill: Hill) 
     core.take(hill.door, small)
     async with serving(core) as address:
         slow = Live(core, hill, address)
-        token = slow.token("administrator", "ask-measures", "ask-learners", "see-events")
+        token = slow.token("administrator", "ask-measures", "ask-learners", "study-learners", "see-events")
         headers = {"authorization": f"Bearer {token}"}
         async with connect(
             address, additional_headers=headers, proxy=None, max_queue=1, ping_interval=None
