@@ -19,6 +19,9 @@ from pages.charts._theme import COMPARED, DASHES, SERIES, SURFACE, TEXT, hover, 
 from pages.charts._time import at, ticks
 from pages.speech import Speech
 
+_LINE = 0.09  # of the height: what a line of text takes
+_LETTERS = 28  # a drawing on a phone holds so many side by side; the longest name has its room
+
 
 def line(
     answer: Answer,
@@ -30,10 +33,12 @@ def line(
     today: date | None = None,
     unit: str = "",
     said: Callable[[Mapping[str, Any]], str] | None = None,
+    labels: Sequence[str] = (),
     alternative: str = "",
     height: int = 240,
 ) -> Drawing:
-    """`y` names one to four measures. `compared` is the span before, laid beneath day by day.
+    """`y` names one to four measures; `labels` stand at the ends of their lines. `compared` is the span
+    before, laid beneath day by day.
 
     `today` is drawn dashed and called "so far"; later days are not drawn. A missing value is a gap.
     """
@@ -47,6 +52,7 @@ def line(
         *names,
         today,
         unit,
+        tuple(labels),
         speech,
         height,
         alternative,
@@ -58,7 +64,9 @@ def line(
         )
         before = compared.rows() if compared else []
         text = _shape(len(names), bool(before), height, _style(unit), speech.language).pour(
-            _poured(rows, sorted(before, key=lambda r: _day(r[x])), x, names, today, unit, speech, said)
+            _poured(
+                rows, sorted(before, key=lambda r: _day(r[x])), x, names, today, unit, speech, said, labels
+            )
         )
         return Drawing(text, alternative or _alternative(rows, x, names[0], unit, speech), height)
 
@@ -80,6 +88,7 @@ def _shape(lines: int, compared: bool, height: int, style: str, language: str) -
         running = source("running", "x", *(f"y{i}" for i in range(lines)))
         ends = source("ends", "x", "y", "text")
         before = source("before", "x", "y")
+        words = source("words", "x", "y", "text")
         plot = plain(height, x_range=Range1d(0, 1), y_range=Range1d(0, 1))
         if compared:
             plot.line("x", "y", source=before, line_color=COMPARED, line_width=2, line_dash=[2, 4])
@@ -89,6 +98,7 @@ def _shape(lines: int, compared: bool, height: int, style: str, language: str) -
             plot.line("x", f"y{i}", source=running, line_dash=[6, 5], **look)
         plot.scatter("x", "y", source=ends, size=8, fill_color=SERIES[0], line_color=SURFACE, line_width=2)
         plot.text("x", "y", "text", source=ends, x_offset=-2, y_offset=-10, text_align="right", **TEXT)
+        plot.text("x", "y", "text", source=words, x_offset=8, text_baseline="middle", **TEXT)
         seen = plot.scatter(
             "x",
             "y0",
@@ -110,6 +120,7 @@ def _shape(lines: int, compared: bool, height: int, style: str, language: str) -
             "points": data_of(points),
             "running": data_of(running),
             "ends": data_of(ends),
+            "words": data_of(words),
             **({"before": data_of(before)} if compared else {}),
             "from": (plot.x_range, "start"),
             "to": (plot.x_range, "end"),
@@ -131,6 +142,7 @@ def _poured(
     unit: str,
     speech: Speech,
     said: Callable[[Mapping[str, Any]], str] | None,
+    labels: Sequence[str],
 ) -> dict[str, Any]:
     days = [_day(row[x]) for row in rows]
     places = [at(day) for day in days]
@@ -141,10 +153,13 @@ def _poured(
     ]
     top = max(known, default=1) or 1
     bottom = min(0, *known) if known else 0
-    names_places, labels = ticks(days, speech)
+    names_places, named = ticks(days, speech)
     last = max((i for i, v in enumerate(values[names[0]]) if v is not None), default=None)
     tell = said or (lambda row: _sentence(row, x, names, unit, today, speech))
     pad = max(1, (places[-1] - places[0]) // 60) if places else 1
+    high = bottom + (top - bottom) * 1.12
+    words = _words([values[name] for name in names], places, labels, high - bottom)
+    room = (places[-1] - places[0]) * max(map(len, labels)) // _LETTERS if places and labels else 0
     return {
         "points": Columns(
             {
@@ -174,12 +189,30 @@ def _poured(
         ),
         "before": Columns({"x": places[: len(before)], "y": [r[names[0]] for r in before[: len(places)]]}),
         "from": (places[0] - pad) if places else 0,
-        "to": (places[-1] + 2 * pad) if places else 1,
+        "words": words,
+        "to": (places[-1] + 2 * pad + room) if places else 1,
         "low": bottom,
-        "high": bottom + (top - bottom) * 1.12,
+        "high": high,
         "ticks": names_places,
-        "labels": _map(labels),
+        "labels": _map(named),
     }
+
+
+def _words(
+    lines: Sequence[Sequence[Any]], places: Sequence[float], labels: Sequence[str], height: float
+) -> Columns:
+    """Each name beside the last value of its line, the lower ones first, none upon another."""
+    ends = []
+    for values, label in zip(lines, labels, strict=False):
+        last = next((v for v in reversed(values) if v is not None), None)
+        if last is not None:
+            ends.append((float(last), label))
+    ends.sort(key=lambda end: end[0])
+    free, at_heights = float("-inf"), []
+    for value, _ in ends:
+        at_heights.append(max(value, free))
+        free = at_heights[-1] + height * _LINE
+    return Columns({"x": [places[-1]] * len(ends), "y": at_heights, "text": [label for _, label in ends]})
 
 
 def _cut(values: list[Any], over: int) -> list[Any]:

@@ -299,7 +299,14 @@ class ContentPage(Sheet):
             half = self.say("content.half_sooner")
             shown.append(Figure(self.say("content.first_reply"), self._wait(middle), half))
         drawing = charts.line(
-            answer, speech, x="week", y=("replies", "posts"), today=None, unit="posts", height=260
+            answer,
+            speech,
+            x="week",
+            y=("replies", "posts"),
+            today=None,
+            unit="posts",
+            labels=(self.say("content.replies"), self.say("content.new_threads")),
+            height=260,
         )
         return Card(
             self._talk_title(open_, len(rows)),
