@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
 import traceback
 import uuid
@@ -98,4 +99,5 @@ def told(error: Exception) -> tuple[str, int]:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # what is written holds a school: it is for whoever runs this alone
     sys.exit(main(sys.argv[1:]))

@@ -36,7 +36,6 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/v1/dimensions", "ask-measures"),
     Rule("GET", "/api/v1/questions", "ask-measures"),
     Rule("GET", "/api/v1/query", "ask-measures"),
-    Rule("POST", "/api/v1/query", "ask-measures"),
     Rule("GET", "/api/v1/look/{what}", "use-notebook"),
     Rule("POST", "/api/v1/events", "send-events", tells=True),
     Rule("GET", "/api/v1/imports/{file}", "send-events", tells=True),

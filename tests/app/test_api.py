@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from app.build import ROUTERS, api, build
 from app.core import Core
-from app.rules import RULES
+from app.rules import RULES, WEBSOCKET
 from tests.app.conftest import Hill
 
 QUERY = "/api/v1/query"
@@ -145,8 +145,18 @@ async def test_every_route_has_a_rule_and_one_shape_of_error(
             method, concrete(path), headers=bearer(hill, "machine", _other(rule.action))
         )
         missing = await client.request(method, "/api/v1/nowhere", headers=bearer(hill))
-        assert denied.status_code == missing.status_code == 404
-        assert denied.content == missing.content
+        assert missing.status_code == 404
+        if rule.tells:
+            assert (denied.status_code, denied.json()["code"]) == (403, "not-allowed")
+        else:
+            assert denied.status_code == 404
+            assert denied.content == missing.content
+
+
+def test_only_ways_in_tell_a_token_what_it_lacks_and_every_rule_has_a_route() -> None:
+    assert {rule.action for rule in RULES if rule.tells} == {"send-events"}
+    known = {*routes(), ("GET", "/api/v1/live"), (WEBSOCKET, "/api/v1/live"), ("GET", "/metrics")}
+    assert {(rule.method, rule.path) for rule in RULES} <= known
 
 
 def _other(action: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -120,6 +121,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "app", "generate", *size, "--data", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=180)
     return folder
+
+
+def test_a_school_s_files_are_for_whoever_made_it_alone(data: Path) -> None:
+    files = [path for path in data.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"warehouse.duckdb", "metadata.sqlite", "truth.json"}
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files} == {0}
 
 
 @pytest.fixture

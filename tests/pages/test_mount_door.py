@@ -34,6 +34,13 @@ async def test_whoever_is_not_signed_in_is_led_to_the_door(mount: Mounted) -> No
     assert answer.headers["Location"] == "/sign-in?next=%2Fstudent%3Fperiod%3Dmonth"
 
 
+async def test_of_two_session_cookies_none_is_believed(mount: Mounted) -> None:
+    mine = mount.session(PUPIL)
+    two = f"{COOKIE}={mount.session('p2')}; {COOKIE}={mine}"
+    assert (await mount.get("/student", Cookie=two)).code == 302
+    assert (await mount.get("/student", Cookie=f"other=1; {COOKIE}={mine}")).code == 200
+
+
 async def test_a_page_of_another_role_is_not_there(mount: Mounted) -> None:
     answer = await mount.get("/admin", mount.session(PUPIL))
     assert answer.code == 404
