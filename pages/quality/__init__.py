@@ -153,7 +153,7 @@ class QualityPage(Sheet):
     async def origins(self, ask: Asking) -> Card:
         say, speech = self.say, self.visit.speech
         answer = await ask.put(Ask(question="quality_scores", by=("source",)))
-        rows = [dict(row) for row in answer.rows()]
+        rows: list[dict[str, Any]] = [dict(row) for row in answer.rows()]
         if not rows:
             return Card(say("quality.origins"), empty=say("quality.nothing"))
         weekly = await ask.put(Ask(question="quality_scores", by=("source", "week")))
