@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from compute.rollups import DELTAS
 from connectors.metadata import Metadata
@@ -16,6 +17,12 @@ from tests.school import filled_school, known_school, small_school  # noqa: F401
 from tests.servers import start_postgres
 
 _databases = count(1)
+
+# A busy machine breaks no property: nothing here is judged by how long it takes.
+settings.register_profile(
+    "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
