@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from app.rides import MOST_TOGETHER, apart_by_learner
-from compute import forms
+from compute import forms, related
 from compute.planner import _of_one
 from compute.questions import QUESTIONS
 from compute.scoping import Tables
@@ -31,10 +33,22 @@ ASKS = (
 )
 
 
+def own(learner: int) -> Tables:
+    return Tables(Scope(1, "own", UNTIL, learners=(learner,), sees_rows=True))
+
+
+def crowded(parts: Iterable[object]) -> list[Query]:
+    return [part for part in parts if isinstance(part, Query) and part.crowd]
+
+
 def parts_of(ask: Ask, learner: int) -> list[Query]:
-    scope = Scope(1, "own", UNTIL, learners=(learner,), sees_rows=True)
-    plan = next(q for q in QUESTIONS if q.name == ask.question).plan(ask, Tables(scope))
-    return [part for part in plan.parts if isinstance(part, Query) and part.crowd]
+    question = next(q for q in QUESTIONS if q.name == ask.question)
+    return crowded(question.plan(ask, own(learner)).parts)
+
+
+def of_relations(learner: int) -> list[Query]:
+    """What is asked beside the questions: which classes and courses one may narrow them to."""
+    return crowded(related.parts(own(learner)))
 
 
 def rows(table: Any) -> list[str]:
@@ -47,20 +61,20 @@ def test_rows_of_each_are_the_same_alone_and_in_a_crowd(filled_school: FilledSch
     learners = [*every["learner_id"].to_pylist()[: MOST_TOGETHER - 2], 77]  # one whom nobody knows
     tried: set[Any] = set()
     told: defaultdict[Any, int] = defaultdict(int)
-    for ask in ASKS:
+    for parts in (of_relations, *(partial(parts_of, ask) for ask in ASKS)):
         try:
-            several = {learner: parts_of(ask, learner) for learner in (*learners[:3], 77)}
+            several = {learner: parts(learner) for learner in (*learners[:3], 77)}
         except (BadQuestion, NotFound):
             continue  # not for a learner, or about one thing that has to be named
         for number in range(len(several[77])):
-            own = {learner: parts[number] for learner, parts in several.items()}
-            crowds = [part.crowd for part in own.values() if part.crowd]
+            each = {learner: found[number] for learner, found in several.items()}
+            crowds = [part.crowd for part in each.values() if part.crowd]
             assert len({(crowd.form, crowd.others) for crowd in crowds}) == 1
             whole = warehouse.fetch(crowds[0].of(learners))
             assert set(whole["learner_id"].to_pylist()) <= set(learners)
-            for (learner, part), table in zip(own.items(), apart_by_learner(whole, crowds), strict=True):
+            for (learner, part), table in zip(each.items(), apart_by_learner(whole, crowds), strict=True):
                 alone = warehouse.fetch(part)
-                assert rows(table) == rows(alone), (ask, learner, number)
+                assert rows(table) == rows(alone), (parts, learner, number)
                 assert set(alone["learner_id"].to_pylist()) <= {learner}
                 build = part.form[0]  # type: ignore[index]
                 tried.add(build)
