@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -61,7 +61,8 @@ def test_rows_of_each_are_the_same_alone_and_in_a_crowd(filled_school: FilledSch
     learners = [*every["learner_id"].to_pylist()[: MOST_TOGETHER - 2], 77]  # one whom nobody knows
     tried: set[Any] = set()
     told: defaultdict[Any, int] = defaultdict(int)
-    for parts in (of_relations, *(partial(parts_of, ask) for ask in ASKS)):
+    ways: list[Callable[[int], list[Query]]] = [of_relations, *(partial(parts_of, ask) for ask in ASKS)]
+    for parts in ways:
         try:
             several = {learner: parts(learner) for learner in (*learners[:3], 77)}
         except (BadQuestion, NotFound):
