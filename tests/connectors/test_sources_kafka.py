@@ -290,13 +290,14 @@ def test_a_second_consumer_takes_its_share_and_then_what_the_first_leaves(
 def test_a_commit_that_fails_or_must_wait_is_read_again_and_the_lag_is_told(
     engine: Warehouse, broker: Broker, open_reading: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.sources.kafka._AWAY_S", 0.05)
+    monkeypatch.setattr("connectors.sources.kafka._AWAY_S", 0.3)
     fill(broker, 300)
     reading = open_reading(engine)
     failures = iter([TooMany("full"), Unavailable("away"), "told", "told", "dies"])
     lags: list[float] = []
 
     def put(submission: Submission) -> None:
+        lags.append(reading.lag())  # how long the topic is is known a moment after the first messages
         match next(failures, None):
             case None:
                 reading.door.writer.put(submission)
@@ -307,7 +308,6 @@ def test_a_commit_that_fails_or_must_wait_is_read_again_and_the_lag_is_told(
                 submission.told = lambda _: told(Unavailable("no answer"))
                 reading.door.writer.put(submission)
             case error:
-                lags.append(reading.lag())
                 raise error
 
     away = iter([Unavailable("the warehouse is away")])
