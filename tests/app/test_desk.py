@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -192,17 +193,23 @@ async def test_a_commit_is_in_the_next_answer(doorway: Doorway, hill: Hill) -> N
     assert after.watermark > before.watermark
 
 
-async def test_equal_questions_asked_at_once_are_computed_once(
-    doorway: Doorway, hill: Hill, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetched: list[object] = []
+@pytest.fixture
+def fetched(hill: Hill, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What reached the warehouse."""
+    found: list[object] = []
     fetch = hill.door.warehouse.fetch
 
-    def counting(expr: object, **given: object) -> object:
-        fetched.append(expr)
-        return fetch(expr, **given)  # type: ignore[arg-type]
+    def counting(expr: Any, **given: Any) -> object:
+        found.append(expr)
+        return fetch(expr, **given)
 
     monkeypatch.setattr(hill.door.warehouse, "fetch", counting)
+    return found
+
+
+async def test_equal_questions_asked_at_once_are_computed_once(
+    doorway: Doorway, hill: Hill, fetched: list[object]
+) -> None:
     desk = await desk_of(doorway, hill, "ada")
     answers = await asyncio.gather(*(desk.ask(EVENTS) for _ in range(20)))
     assert len(fetched) == 1
@@ -210,16 +217,8 @@ async def test_equal_questions_asked_at_once_are_computed_once(
 
 
 async def test_what_is_equal_for_two_askers_is_read_once_and_what_is_not_is_not(
-    doorway: Doorway, hill: Hill, monkeypatch: pytest.MonkeyPatch
+    doorway: Doorway, hill: Hill, fetched: list[object]
 ) -> None:
-    fetched: list[object] = []
-    fetch = hill.door.warehouse.fetch
-
-    def counting(expr: object, **given: object) -> object:
-        fetched.append(expr)
-        return fetch(expr, **given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(hill.door.warehouse, "fetch", counting)
     titled = Ask(measures=("events",), by=("course_id",), options=(("labels", True),))
     ada, guardian = await desk_of(doorway, hill, "ada"), await desk_of(doorway, hill, "guardian")
     own = (await ada.ask(titled)).rows()
