@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -69,13 +70,16 @@ class Sessions:
                 "ends_at": micros(at + self._rules.longest),
             }
             connection.execute(insert(SESSIONS).values(**row))
-            self._close_oldest(connection, person_id)
+            self._close_oldest(connection, row)
         return secret
 
-    def _close_oldest(self, connection: Connection, person_id: str) -> None:
-        mine = select(SESSIONS.c.id).where(SESSIONS.c.person_id == person_id)
-        newest_first = mine.order_by(SESSIONS.c.opened_at.desc(), SESSIONS.c.id)
-        over = connection.execute(newest_first).scalars().all()[self._rules.per_person :]
+    def _close_oldest(self, connection: Connection, opened: Mapping[str, Any]) -> None:
+        """Never the one just opened, though others may have been opened in the same instant."""
+        others = SESSIONS.c.person_id == opened["person_id"], SESSIONS.c.id != opened["id"]
+        newest_first = (
+            select(SESSIONS.c.id).where(*others).order_by(SESSIONS.c.opened_at.desc(), SESSIONS.c.id)
+        )
+        over = connection.execute(newest_first).scalars().all()[self._rules.per_person - 1 :]
         if over:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.id.in_(over)))
             self._store.bump(connection)

@@ -79,6 +79,12 @@ def test_the_oldest_session_gives_way_to_a_sixth(metadata: Metadata, clock: Cloc
     assert [metadata.sessions.viewer(s) is not None for s in secrets] == [False] + [True] * 5
 
 
+def test_whoever_signs_in_stays_though_others_did_in_the_same_instant(metadata: Metadata) -> None:
+    ada = found(metadata).people["ada"]
+    for _ in range(20):
+        assert metadata.sessions.viewer(metadata.sessions.open(ada)) is not None
+
+
 def test_a_new_password_ends_the_old_sessions(metadata: Metadata) -> None:
     school = found(metadata)
     secret = metadata.sessions.open(school.people["ada"])

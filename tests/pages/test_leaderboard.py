@@ -39,9 +39,7 @@ def board(school: Elm) -> Iterator[Callable[..., Any]]:
 
 
 async def desk_of(school: Elm, login: str) -> Desk:
-    if login not in school.secrets:
-        school.secrets[login] = school.door.metadata.sessions.open(school.people[login])
-    desk = await LocalDoorway(school.door).desk(school.secrets[login])
+    desk = await LocalDoorway(school.door).desk(school.secret(login))
     assert desk is not None
     return desk
 
