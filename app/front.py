@@ -35,7 +35,10 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = _Request(scope, send)
+        method = scope["method"]
+        if method == "HEAD":  # whoever answers GET answers HEAD; the server keeps the body to itself
+            scope = {**scope, "method": "GET"}
+        request = _Request(scope, send, method)
         token = REQUEST_ID.set(request.id)
         try:
             await self._app(scope, receive, request.send)
@@ -63,13 +66,13 @@ class Front:
 
 
 class _Request:
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, method: str) -> None:
         self._scope = scope
         self._send = send
         self.began = time.perf_counter()
         self.status = 0
         known = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-        self.method = scope["method"] if scope["method"] in known else "OTHER"
+        self.method = method if method in known else "OTHER"
         self.id = _id_of(scope)
 
     @property

@@ -168,19 +168,25 @@ def _wanted(m: Measure, used: Sequence[Dimension], tables: Tables) -> set[str]:
 
 
 def _part(tables: Tables, form: Form, group: _Group, by: tuple[Dimension, ...], short: bool) -> ir.Table:
+    cells = _cells(tables, form, group, by)
+    if short:
+        return _cut_short(cells, form)
+    return cells.limit(checks.MOST_ROWS + 1) if by else cells  # one more than is told, and no more is fetched
+
+
+def _cells(tables: Tables, form: Form, group: _Group, by: tuple[Dimension, ...]) -> ir.Table:
     used = [*by, *(dimension(w.dimension) for w in form.where)]
     wanted = sorted(set().union(*(_wanted(m, used, tables) for m in group.measures)))
     rows = group.source.rows(tables, lambda t: in_span(t, form), wanted)
     rows = _attached(rows, _helping(group.measures), tables)
     rows = _filtered(rows, by, form, tables)
-    cells = _aggregated(rows, group.measures, [d.name for d in by], tables)
-    return _cut_short(cells, form) if short else cells
+    return _aggregated(rows, group.measures, [d.name for d in by], tables)
 
 
 @apart
 def _part_of_each(tables: Tables, form: Form, group: _Group, by: tuple[Dimension, ...]) -> ir.Table:
     """The same by learner, for a scope of one: many who ask alike are answered by one query."""
-    return _part(tables, form, group, (dimension("learner_id"), *by), False)
+    return _cells(tables, form, group, (dimension("learner_id"), *by))
 
 
 def _of_one(part: pa.Table, names: Sequence[str]) -> pa.Table:

@@ -80,7 +80,7 @@ class Metadata:
 
     def migrate(self) -> None:
         """Bring the schema forward; raise NewerSchema when it is ahead of this program."""
-        migrate(self._store, self._keys)
+        migrate(self._store, self._keys, self.audit.begin)
 
     def scope_of(self, viewer: Viewer, on: date) -> Scope:
         """The rows the viewer may see on that day, by relations as they are now."""

@@ -26,6 +26,7 @@ from connectors.metadata.store import Store
 
 log = logging.getLogger("headway.audit")
 START = b"\0" * 32
+TAKEN_AWAY = b"\1" * 32  # what a chain starts from whose beginning is gone: never whole again
 _NO_HEAD = "the head of the chain is missing or was changed"
 
 
@@ -83,6 +84,14 @@ class Audit:
         self._clock = clock
         self._waiting = _Waiting()
 
+    def begin(self, connection: Connection) -> None:
+        """Once, when the database is made: an audit without a head is from then on one that lost it."""
+        first = {"id": 1, "seq": 0, "mac": START, "seal": self._seal(0, START)}
+        self._store.add_missing(connection, AUDIT_HEAD, [first])
+        head = connection.execute(select(AUDIT_HEAD)).one()
+        if self._head_file is not None and not self._head_file.exists():
+            self._write_head_file(head.seq, bytes(head.mac))
+
     def write(
         self,
         who: str,
@@ -136,8 +145,8 @@ class Audit:
         self._write_head_file(seq, mac)
 
     def _lock_head(self, connection: Connection) -> tuple[int, bytes]:
-        first = {"id": 1, "seq": 0, "mac": START, "seal": self._seal(0, START)}
-        self._store.add_missing(connection, AUDIT_HEAD, [first])
+        anew = {"id": 1, "seq": 0, "mac": TAKEN_AWAY, "seal": self._seal(0, TAKEN_AWAY)}
+        self._store.add_missing(connection, AUDIT_HEAD, [anew])  # what happens now is still written down
         head = connection.execute(select(AUDIT_HEAD).with_for_update()).one()
         return head.seq, bytes(head.mac)
 
@@ -204,9 +213,7 @@ class Audit:
             yield f"row {row.seq} was changed or moved"
 
     def _head_problems(self, head: Row[Any] | None, seq: int, mac: bytes) -> list[str]:
-        if head is None:
-            return [_NO_HEAD] if seq else []
-        if not hmac.compare_digest(bytes(head.seal), self._seal(head.seq, bytes(head.mac))):
+        if head is None or not hmac.compare_digest(bytes(head.seal), self._seal(head.seq, bytes(head.mac))):
             return [_NO_HEAD]
         if head.seq > seq:
             return [f"rows after {seq} are gone: the head knows of {head.seq}"]
@@ -222,13 +229,10 @@ class Audit:
             if hmac.compare_digest(bytes.fromhex(seal), self._seal(*filed)):
                 return filed, []
         except FileNotFoundError:
-            return None, ["the head file is missing"] if self._has_rows() else []
+            return None, ["the head file is missing"]
         except ValueError:
             pass
         return None, ["the head file was changed"]
-
-    def _has_rows(self) -> bool:
-        return bool(self.read(limit=1))
 
 
 def _row(seq: int, at: int, entry: AuditEntry) -> dict[str, Any]:

@@ -180,6 +180,16 @@ async def test_wrong_method_is_a_problem_too(client: httpx.AsyncClient, hill: Hi
     assert set(answered.json()) == PROBLEM
 
 
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient, hill: Hill) -> None:
+    asked = "/api/v1/query?measures=events&by=week"
+    for path, headers in (("/health", {}), (asked, bearer(hill)), (asked, {}), ("/api/v1/nowhere", {})):
+        told, whole = await client.head(path, headers=headers), await client.get(path, headers=headers)
+        assert told.status_code == whole.status_code
+        assert told.headers["content-type"] == whole.headers["content-type"]
+    refused = await client.head("/api/v1/events", headers=bearer(hill))
+    assert refused.status_code in (404, 405)
+
+
 async def test_a_session_cookie_asks_like_a_token(client: httpx.AsyncClient, hill: Hill) -> None:
     cookie = {"cookie": f"headway={hill.session('ada')}"}
     body = (await client.get(f"{QUERY}?measures=events", headers=cookie)).json()

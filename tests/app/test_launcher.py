@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,30 @@ def test_a_folder_that_cannot_be_written_is_named() -> None:
         assert refused.returncode == 7
         assert f"{machine.tree} cannot be written" in refused.stderr
         assert "python3-venv" not in refused.stderr
+
+
+def test_two_first_starts_at_once_install_once(machine: Machine) -> None:
+    machine.has_python()
+    inner = machine.tree.parent / "inner-full"
+    inner.write_text(inner.read_text().replace("case", 'case "$*" in *install*) sleep 2 ;; esac\ncase', 1))
+    with ThreadPoolExecutor() as both:
+        ran = [both.submit(machine.run, "--help") for _ in range(2)]
+    assert [one.result().returncode for one in ran] == [0, 0]
+    assert all("ran -m app --help" in one.result().stdout for one in ran)
+    assert len(installs(machine)) == 1
+    assert sum("another start is installing" in one.result().stderr for one in ran) == 1
+    assert not (machine.tree / ".installing").exists()
+
+
+@pytest.mark.parametrize("left", ["999999999", ""])
+def test_a_turn_that_somebody_died_in_is_taken_over(machine: Machine, left: str) -> None:
+    machine.has_python()
+    turn = machine.tree / ".installing"
+    turn.mkdir()
+    if left:
+        (turn / "process").write_text(left)
+    assert machine.run("--help").returncode == 0
+    assert not turn.exists()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

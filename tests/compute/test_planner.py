@@ -213,3 +213,13 @@ def test_an_answer_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(TooLarge, match="narrow the period"):
         rows(school, "events by day")
     assert len(rows(school, "events by day limit 2")) == 2
+
+
+def test_no_more_is_fetched_than_shows_that_it_is_too_long(
+    monkeypatch: pytest.MonkeyPatch, school: Warehouse
+) -> None:
+    whole = plan(parse("events by event_type"), Tables(SEES)).parts[0]
+    assert school.fetch(whole).num_rows == 4
+    monkeypatch.setattr("compute.checks.MOST_ROWS", 2)
+    cut = plan(parse("events by event_type, day"), Tables(SEES)).parts[0]
+    assert school.fetch(cut).num_rows == 3

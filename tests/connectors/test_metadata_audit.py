@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from connectors.metadata import AuditEntry, AuditReport, Metadata
 from connectors.metadata.schema import AUDIT, AUDIT_HEAD
@@ -98,6 +98,34 @@ def test_everything_deleted_with_both_heads_gone_is_found_by_the_file(metadata: 
     assert not metadata.audit.verify().whole
 
 
+def test_everything_deleted_with_both_heads_and_the_file_is_found_then_and_ever_after(
+    metadata: Metadata, tmp_path: Path
+) -> None:
+    metadata.audit.write_many(entries(3))
+    run(metadata, delete(AUDIT), delete(AUDIT_HEAD))
+    (tmp_path / "audit-head").unlink()
+    lost = "the head of the chain is missing or was changed"
+    assert metadata.audit.verify().problems == ("the head file is missing", lost)
+    metadata.migrate()  # as every start does
+    assert metadata.audit.verify().problems == ("the head file is missing", lost)
+    metadata.audit.write_many(entries(2))  # what happens afterwards is recorded, and does not hide it
+    assert metadata.audit.verify().problems == ("row 1 was changed or moved",)
+
+
+def test_a_database_from_before_audits_began_with_it_keeps_what_it_has(
+    metadata: Metadata, tmp_path: Path
+) -> None:
+    back = text("UPDATE alembic_version SET version_num = '0003'")
+    run(metadata, delete(AUDIT_HEAD), back)  # as it was then, with nothing written yet
+    (tmp_path / "audit-head").unlink()
+    metadata.migrate()
+    assert metadata.audit.verify() == AuditReport(0, ())
+    metadata.audit.write_many(entries(3))
+    run(metadata, back)
+    metadata.migrate()
+    assert metadata.audit.verify() == AuditReport(3, ())
+
+
 def test_a_chain_built_anew_by_somebody_without_the_secret_is_found(
     metadata: Metadata, metadata_address: str, tmp_path: Path, clock: Clock
 ) -> None:
@@ -105,6 +133,8 @@ def test_a_chain_built_anew_by_somebody_without_the_secret_is_found(
     run(metadata, delete(AUDIT), delete(AUDIT_HEAD))
     (tmp_path / "audit-head").unlink()
     with open_school(metadata_address, tmp_path, clock, secret=b"guessed " + os.urandom(32)) as forger:
+        with forger._store.write() as connection:
+            forger.audit.begin(connection)
         forger.audit.write_many(entries(3))
         assert forger.audit.verify().whole
     report = metadata.audit.verify()
@@ -122,12 +152,12 @@ def test_a_changed_head_is_found(metadata: Metadata, change: Callable[..., dict[
     assert "the head of the chain is missing or was changed" in metadata.audit.verify().problems
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "3 00 00", "9 {mac} {seal}"])
-def test_a_changed_head_file_is_found(metadata: Metadata, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("content", ["", "nonsense", "3 00 00", "9 {mac} {seal}"])
+def test_a_changed_head_file_is_found(metadata: Metadata, tmp_path: Path, content: str) -> None:
     metadata.audit.write_many(entries(3))
     file = tmp_path / "audit-head"
     _, mac, seal = file.read_text().split()
-    file.write_text(text.format(mac=mac, seal=seal))
+    file.write_text(content.format(mac=mac, seal=seal))
     assert metadata.audit.verify().problems == ("the head file was changed",)
 
 
