@@ -22,6 +22,7 @@ from connectors.intake.losses import Fate, Kind
 from connectors.intake.postbox import Postbox
 from connectors.intake.quality import Judge, Refused, Tally
 from connectors.intake.quarantine import Quarantine
+from connectors.intake.recording import Given
 from connectors.intake.school import School
 from connectors.intake.schools import Schools
 from connectors.intake.submission import OWN, Outcome, Submission
@@ -196,12 +197,9 @@ class Group:
             part.status[part.stored[~mine]] = DUPLICATE
             start += len(part.stored)
 
-    def record(self) -> None:
-        """Consents that came as events, for good. Their events are stored, so a kill before this
-        loses nothing: the next start records them."""
-        for part in self._parts:
-            if part.consents:
-                self._schools.record(part.school.organisation_id, part.consents)
+    def consents(self) -> list[Given]:
+        """Those that came as events."""
+        return [(part.school.organisation_id, part.consents) for part in self._parts if part.consents]
 
     def outcomes(self) -> list[Outcome]:
         for part in self._parts:

@@ -27,9 +27,10 @@ from connectors.intake.quality import Judge, under_target
 from connectors.intake.quarantine import Quarantine
 from connectors.intake.queue import Queue
 from connectors.intake.recall import recall
+from connectors.intake.recording import Recording
 from connectors.intake.schools import Schools
 from connectors.intake.stream import Stream
-from connectors.intake.submission import Submission
+from connectors.intake.submission import Outcome, Submission
 from connectors.intake.times import clock
 from connectors.warehouse import Also, Appended, Warehouse
 from models.errors import HeadwayError, Unavailable
@@ -71,12 +72,18 @@ class Writer:
         self._postbox = Postbox(limits.letters_per_hour, self.counters)
         self._quarantine = Quarantine(limits)
         self._judge = Judge(quality or quality_rules())
+        self._recording = Recording(schools)
         self._uncounted: list[pa.Table] = []  # how good batches were of which nothing was stored
         self._since_checkpoint = 0
         self._stream = Stream()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        self.failure: HeadwayError | None = None  # of the last commit, for /health
+        self._failure: HeadwayError | None = None  # of the last commit
+
+    @property
+    def failure(self) -> HeadwayError | None:
+        """What is wrong as of now, for /health."""
+        return self._failure or self._recording.failure
 
     def start(self) -> None:
         self._thread.start()
@@ -103,16 +110,27 @@ class Writer:
     def _run(self) -> None:
         self._wake()
         while not self._queue.closed:
-            taken = self._queue.take(self.limits.group_events, _IDLE_S)
-            self._queue.measure(clock())
-            if taken:
-                started = perf_counter()
-                self._commit(taken)
-                self._queue.done(taken)
-                self._gather(taken, started)
-            else:
-                self._tidy()
+            try:
+                self._turn()
+            except Exception as error:  # there is no other writer: while it lives, somebody may wait for it
+                self._failure = _told(error)
+        self._recording.record()
         self._count_rest()
+
+    def _turn(self) -> None:
+        taken = self._queue.take(self.limits.group_events, _IDLE_S)
+        self._queue.measure(clock())
+        if taken:
+            started = perf_counter()
+            try:
+                self._commit(taken)
+            finally:
+                self._queue.done(taken)
+            self._recording.try_again()
+            self._gather(taken, started)
+        else:
+            self._recording.try_again()
+            self._tidy()
 
     def _gather(self, taken: Sequence[Submission], started: float) -> None:
         """In a dense stream a moment's rest makes the next group larger, and all of them together cheaper."""
@@ -127,24 +145,25 @@ class Writer:
             try:
                 recall(self._warehouse, self._schools, self._prints, self._quarantine, self._key)
             except Exception as error:
-                self.failure = error if isinstance(error, HeadwayError) else _unexpected(error)
+                self._failure = _told(error)
                 self._stop.wait(_AWAY_S)
             else:
-                self.failure = None
+                self._failure = None
                 self._count_known()
                 return
 
     def _commit(self, taken: Sequence[Submission]) -> None:
         try:
-            group = self._stored(taken)
+            outcomes = self._stored(taken).outcomes()
         except Exception as error:
-            self._fail(taken, error if isinstance(error, HeadwayError) else _unexpected(error))
+            self._fail(taken, _told(error))
         else:
-            self.failure = None
-            self._answer(taken, group)
+            self._failure = None
+            self._answer(taken, outcomes)
 
     def _stored(self, taken: Sequence[Submission]) -> Group:
         self._schools.refresh()
+        self._recording.hold()
         group = Group(
             self._keeper,
             self._schools,
@@ -167,6 +186,7 @@ class Writer:
             self._quarantine.undo()
             self._schools.reread()
             raise
+        self._recording.add(group.consents())
         self.counters.commit.observe(perf_counter() - started)
         self._ids.add(batch.prints)
         self._count_known()
@@ -208,17 +228,16 @@ class Writer:
             _log.warning("the quality of repeats could not be noted yet: %s", error.detail)
 
     def _fail(self, taken: Sequence[Submission], error: HeadwayError) -> None:
-        self.failure = error
+        self._failure = error
         self.counters.failed_commits.inc()
         for submission in taken:
-            submission.told(error)
+            _tell(submission, error)
 
-    def _answer(self, taken: Sequence[Submission], group: Group) -> None:
+    def _answer(self, taken: Sequence[Submission], outcomes: Sequence[Outcome]) -> None:
         now = clock()
-        for submission, outcome in zip(taken, group.outcomes(), strict=True):
+        for submission, outcome in zip(taken, outcomes, strict=True):
             self.counters.processing.observe((now - submission.received) / 1e6)
-            submission.told(outcome)
-        group.record()
+            _tell(submission, outcome)
 
     def _tidy(self) -> None:
         """A checkpoint stalls the writer for a moment: it belongs where nobody waits."""
@@ -236,6 +255,18 @@ class Writer:
     def _count_known(self) -> None:
         if self._prints is not None:
             self.counters.known_ids.set(len(self._prints))
+
+
+def _tell(submission: Submission, what: Outcome | HeadwayError) -> None:
+    """One who cannot be told, such as one who left, keeps no answer from the others."""
+    try:
+        submission.told(what)
+    except Exception as error:
+        _unexpected(error)
+
+
+def _told(error: Exception) -> HeadwayError:
+    return error if isinstance(error, HeadwayError) else _unexpected(error)
 
 
 def _unexpected(error: Exception) -> Unavailable:

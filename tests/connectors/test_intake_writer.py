@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from compute.rollups import DELTAS
+from connectors.intake import recording
 from connectors.intake.decode import decode
 from connectors.intake.losses import Kind
+from connectors.intake.submission import Submission
+from connectors.intake.times import clock
 from connectors.metadata import Consent
 from connectors.warehouse import Warehouse, open_warehouse
 from connectors.warehouse.deadletters import DeadLetters, LetterFilter
@@ -236,6 +239,96 @@ def test_a_failed_commit_answers_so_and_leaves_no_trace(door: Door, monkeypatch:
     assert door.send(sent(at=NOON + MINUTE)).accepted == 1  # the withdrawal did not happen
     again = door.send(*events)
     assert (again.accepted, again.quarantined, again.duplicates) == (2, 1, 0)
+    assert door.writer.failure is None
+
+
+class Reluctant(FixedSchools):
+    """Its metadata database takes nothing while `away` is set."""
+
+    away: Exception | None = None
+    tries: int = 0
+
+    def record(self, organisation_id: int, consents: list[Consent]) -> None:
+        self.tries += 1
+        if self.away is not None:
+            raise self.away
+        super().record(organisation_id, consents)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    waited = threading.Event()
+    for _ in range(1000):
+        if holds():
+            return
+        waited.wait(0.02)
+    raise AssertionError("it did not come about")
+
+
+@pytest.mark.parametrize("away", [Unavailable("The metadata disk is full."), RuntimeError("locked")])
+def test_consents_that_cannot_be_recorded_wait_and_hold_and_the_writer_lives(
+    open_door: Open, monkeypatch: pytest.MonkeyPatch, away: Exception
+) -> None:
+    monkeypatch.setattr(recording, "_AGAIN_S", 0.05)
+    schools = Reluctant(FixedSchools.of().grants)
+    door = open_door(schools)
+    schools.away = away
+    withdrawn = sent("consent_withdrawn", NOON, payload={"purpose": "analytics"})
+    assert door.send(withdrawn).accepted == 1
+    until(lambda: schools.tries > 2 and door.writer.failure is not None)
+    assert door.send(sent(student_id="s2")).accepted == 1, "others are served meanwhile"
+    assert door.writer.failure is not None, "a good commit does not hide it"
+    schools.reread()  # as after a commit that failed: all is read anew, and the withdrawal is not there
+    assert door.send(sent(at=NOON + MINUTE)).rejected[0].code == "no-lawful-basis"
+    schools.away = None
+    until(lambda: door.writer.failure is None)
+    assert [c.event_id for c in schools.recorded] == [withdrawn["event_id"]]
+
+
+def test_a_consent_that_could_not_be_recorded_once_is_tried_again_at_the_end(open_door: Open) -> None:
+    schools = Reluctant(FixedSchools.of().grants)
+    door = open_door(schools)
+    schools.away = Unavailable("The metadata database cannot be reached.")
+    withdrawn = sent("consent_withdrawn", NOON, payload={"purpose": "analytics"})
+    door.send(withdrawn)
+    until(lambda: schools.tries == 1)
+    schools.away = None
+    door.close()
+    assert [c.event_id for c in schools.recorded] == [withdrawn["event_id"]]
+
+
+def test_one_who_cannot_be_told_keeps_no_answer_from_the_others(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: object) -> None:
+        raise RuntimeError("the loop is closed")
+
+    with monkeypatch.context() as broken:
+        held = Held(door, broken)
+        first = door.put(decode(body(sent())))
+        assert held.inside.wait(20)
+        left, stayed = decode(body(sent())), decode(body(sent()))
+        door.writer.put(Submission(1, "http", left.events, left.size, clock(), gone))
+        waiting = door.put(stayed)
+        held.go.set()
+        assert _answer(first).accepted == _answer(waiting).accepted == 1
+    assert door.send(sent()).accepted == 1
+    assert len(door.stored()) == 4
+
+
+def test_housekeeping_that_goes_wrong_does_not_end_the_writer(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = threading.Event()
+
+    def wrong() -> None:
+        met.set()
+        raise ValueError("nobody thought of this")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(door.writer, "_tidy", wrong)
+        assert met.wait(20)
+        until(lambda: door.writer.failure is not None)
+    assert door.send(sent()).accepted == 1
     assert door.writer.failure is None
 
 
