@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pyarrow as pa
 
+from app.held import Held, PartName
 from app.metrics import Metrics
 from app.notes import Notes
-from app.rides import Rides
 from app.shelf import Flights, Shelf
 from app.telling import Telling
 from app.touched import Touched
@@ -45,16 +45,7 @@ T = TypeVar("T")
 CLASSMATES = Question("classmates", "For the desk alone.", "", "near", "learners", classmates)
 MOST_WAITING = 500  # questions in the queue before more are refused
 MOST_PLANS = 2000
-MOST_OF_A_PART = 64 << 10  # bytes; what is larger is hardly ever asked for twice
 THREADS = 4
-
-
-class PartName(NamedTuple):
-    """A part with the newest commit that may have changed it."""
-
-    said: tuple[Hashable, ...]  # SQL and values
-    number: int
-    at: datetime
 
 
 class Door:
@@ -84,18 +75,16 @@ class Door:
         # A look-up of a session must never wait behind a heavy question.
         self._heavy = ThreadPoolExecutor(THREADS, thread_name_prefix="ask")
         self._light = ThreadPoolExecutor(THREADS, thread_name_prefix="look")
-        self._engine = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
-        self._rides = Rides(self._fetch, warehouse.identity, self._engine, THREADS)
+        self._held = Held(warehouse, self.shelf, settings.query_limit_s, THREADS)
         self.notes = Notes(metadata.audit)
         self.touched = Touched()
         self._waiting = 0
         self._newest = warehouse.watermark()
 
     def close(self) -> None:
-        self._rides.close()
+        self._held.close()
         self._heavy.shutdown(cancel_futures=True)
         self._light.shutdown(cancel_futures=True)
-        self._engine.shutdown(cancel_futures=True)
         self.notes.close()
 
     def forget(self, organisation_id: int, learner_id: int | None) -> None:
@@ -177,7 +166,7 @@ class Door:
                     self.shelf.put((ask, scope), answer)
                     return answer
             plan, names, found = await self._run(self._planned, question, ask, scope, mark)
-            tables = await self._fetched(plan.parts, names, found)
+            tables = await self._held.all_of(plan.parts, names, found)
             answer = await self._run(self._told, question, plan, tables, ask, scope, mark)
         self.shelf.put((ask, scope), answer)
         self.metrics.kept_answers.set(self.shelf.bytes)
@@ -191,7 +180,7 @@ class Door:
         everybody = self._everybody(register.everybody, scope.organisation_id)
         if everybody is None:
             return None
-        members = self._part(register.members, mark) if register.members else None
+        members = self._held.part(register.members, mark) if register.members else None
         table = remembered.recalled(ask, scope, everybody, members, self.standings)
         if table is None:
             return None
@@ -205,7 +194,7 @@ class Door:
             return None
         number, known = self._register.get(organisation_id, (-1, frozenset[int]()))
         if number != changed:
-            known = frozenset(self._fetch(query)["learner_id"].to_pylist())
+            known = frozenset(self._held.fetch(query)["learner_id"].to_pylist())
             self._register[organisation_id] = changed, known
         return known
 
@@ -214,7 +203,7 @@ class Door:
     ) -> tuple[Plan, list[PartName], list[pa.Table | None]]:
         """How it is answered, and what of it is known already."""
         plan = self._plan(question, ask, scope)
-        return plan, *self._looked_up(plan.parts, mark)
+        return plan, *self._held.look(plan.parts, mark)
 
     def _told(
         self,
@@ -247,7 +236,7 @@ class Door:
         key = ("cells", ask, scope)
         kept = self.shelf.get(key, mark.number, "batch")
         if kept is None:
-            table = self._joined(self._plan(question, ask, scope), mark)
+            table = self._held.joined(self._plan(question, ask, scope), mark)
             kept = Answer(ask, table, (), mark.at, mark.number, "")
             self.shelf.put(key, kept)
         return kept.table
@@ -256,55 +245,8 @@ class Door:
         """What is asked beside the questions of the catalogue."""
         with self._room():
             mark = await self.mark()
-            names, found = await self._run(self._looked_up, parts, mark)
-            return await self._fetched(parts, names, found)
-
-    def _looked_up(
-        self, parts: Sequence[Part], mark: Watermark
-    ) -> tuple[list[PartName], list[pa.Table | None]]:
-        names = [self._name(part, mark) for part in parts]
-        return names, [self._kept(name) for name in names]
-
-    def _name(self, part: Part, mark: Watermark) -> PartName:
-        """The same SQL with the same values says the same at one watermark, whoever asks, and after it
-        until a table is changed that it reads: questions share their parts, and all pupils of a school its
-        lessons. The scope is among the values."""
-        changed = self.warehouse.changed(part)
-        return PartName(
-            ("part", *self.warehouse.identity(part)), mark.number if changed is None else changed, mark.at
-        )
-
-    async def _fetched(
-        self, parts: Sequence[Part], names: Sequence[PartName], found: Sequence[pa.Table | None]
-    ) -> list[pa.Table]:
-        """What was found, and the rest from the warehouse."""
-        missing = [n for n, table in enumerate(found) if table is None]
-        rides = [self._rides.take(parts[n], names[n][:2]) for n in missing]
-        tables = list(found)
-        for n, table in zip(missing, await asyncio.gather(*rides), strict=True):
-            tables[n] = self._keep(names[n], table)
-        return cast(list[pa.Table], tables)
-
-    def _joined(self, plan: Plan, mark: Watermark) -> pa.Table:
-        return plan.join(tuple(self._part(part, mark) for part in plan.parts))
-
-    def _part(self, part: Part, mark: Watermark) -> pa.Table:
-        """In the thread that needs it."""
-        name = self._name(part, mark)
-        table = self._kept(name)
-        return self._keep(name, self._fetch(part)) if table is None else table
-
-    def _kept(self, name: PartName) -> pa.Table | None:
-        kept = self.shelf.get(name.said, name.number, "live")
-        return None if kept is None else kept.table
-
-    def _keep(self, name: PartName, table: pa.Table) -> pa.Table:
-        if table.nbytes <= MOST_OF_A_PART:
-            self.shelf.put(name.said, Answer(Ask(), table, (), name.at, name.number, ""))
-        return table
-
-    def _fetch(self, part: Part) -> pa.Table:
-        return self.warehouse.fetch(part, limit_s=self.settings.query_limit_s)
+            names, found = await self._run(self._held.look, parts, mark)
+            return await self._held.all_of(parts, names, found)
 
     def _plan(self, question: Question, ask: Ask, scope: Scope) -> Plan:
         """Planning and compiling cost more than most answers, so they are done once."""
@@ -324,7 +266,7 @@ class Door:
         if scope.rows != "own" or not board.is_on(scope.organisation_id):
             return scope
         plan = self._plan(CLASSMATES, Ask(question=CLASSMATES.name), scope)
-        mates = self._joined(plan, self.warehouse.watermark())
+        mates = self._held.joined(plan, self.warehouse.watermark())
         learners = mates["learner_id"].to_pylist()
         return replace(scope, joined=board.among(scope.organisation_id, learners))
 

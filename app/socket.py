@@ -19,7 +19,7 @@ from models.desk import Desk
 from models.errors import BadQuestion, HeadwayError, NotSignedIn, Unavailable
 
 log = logging.getLogger("headway.socket")
-MOST_UNDER_WAY = 256  # calls of one ui process at a time; what comes then waits unread
+MOST_UNDER_WAY = 4096  # calls of one ui process at a time; what comes then waits unread
 
 
 class DeskSocket:

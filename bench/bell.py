@@ -69,7 +69,7 @@ async def _visit(where: School, guest: Guest, path: str, cold: bool, due: float)
         await tab.open()
     except Exception as error:
         return due, tab, f"{type(error).__name__}: {str(error)[:80]}"
-    return due, tab, ""
+    return due, tab, f"{tab.problems} cards of a page told of a problem" * bool(tab.problems)
 
 
 def measured(sizes: Sequence[int], path: str, role: str, cold: bool) -> Report:

@@ -22,6 +22,7 @@ _TOKEN = re.compile(r'"token":\s*"([^"]+)"')
 _FILE = re.compile(r'(?:src|href)="/?((?:static|assets)/[^"]+)"')
 _IS_FILLED = re.compile(r'"filled":\s*[1-9]')
 _FILLED = '"attr":"filled"'
+_PROBLEM = 'class=\\"problem\\"'
 _PULL: tuple[dict[str, str], ...] = ({"msgid": "a", "msgtype": "PULL-DOC-REQ"}, {}, {})
 PATIENCE_S = 60.0
 
@@ -50,6 +51,7 @@ class Tab:
     bytes: int = 0
     framed_at: float = 0.0
     completed_at: float = 0.0
+    problems: int = 0  # cards that say that something went wrong: then the page is not complete
     _socket: WebSocketClientConnection | None = None
     _listener: asyncio.Task[None] | None = None
     _whole: asyncio.Event = field(default_factory=asyncio.Event)
@@ -99,6 +101,7 @@ class Tab:
             header, content = await self._message()
             if header["msgtype"] == "PULL-DOC-REPLY":
                 break
+        self.problems += content.count(_PROBLEM)
         if not self.until_filled or _IS_FILLED.search(content):
             self._complete()
 
@@ -108,8 +111,10 @@ class Tab:
             if self._whole.is_set():
                 if self.heard is not None:
                     self.heard(content, time.perf_counter())
-            elif _FILLED in content:
-                self._complete()
+            else:
+                self.problems += content.count(_PROBLEM)
+                if _FILLED in content:
+                    self._complete()
 
     def _complete(self) -> None:
         self.completed_at = time.perf_counter()

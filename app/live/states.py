@@ -35,7 +35,7 @@ from models.tables import IDLE_S
 
 Ints = npt.NDArray[np.int64]
 Place = tuple[int, int, str]  # organisation, learner, course
-MOST_COURSES = 250_000  # learners times their courses: about 600 bytes each
+MOST_COURSES = 500_000  # learners times their courses: about 600 bytes each
 _RING = WEEK_DAYS + 1  # a client's clock may be a little ahead of midnight
 _NEVER = np.iinfo(np.int64).min // 2
 _IDLE = IDLE_S * 1_000_000

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.pulse import Pulse
+from app.pulse import BEHIND, Pulse
 from connectors.warehouse.deadletters import DeadLetters, LetterFilter
 from models.errors import Unavailable
 from tests.app.conftest import Hill
@@ -93,3 +96,43 @@ async def test_dead_letters_past_their_time_are_let_go(hill: Hill) -> None:
         str(uuid.UUID(int=0)),
         str(uuid.UUID(int=1)),
     }
+
+
+async def test_what_is_stored_here_is_told_at_once_and_not_with_the_next_beat(hill: Hill) -> None:
+    told: list[int] = []
+    wakes: list[Callable[[], None]] = []
+
+    def listen(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> Callable[[], None]:
+        wakes.append(lambda: loop.call_soon_threadsafe(news.set))
+        return wakes.clear
+
+    hill.door.moved(hill.door.warehouse.watermark())
+    hill.door.telling.on_change(lambda mark: told.append(mark.number))
+    pulse = Pulse(hill.door, beat_s=1000, listen=listen)
+    pulse.start()
+    await asyncio.sleep(0.05)  # past its first look, which is in nobody's way
+    hill.happened("S1", day=1)
+    wakes[0]()
+    await until(lambda: told == [hill.door.warehouse.watermark().number])
+    await pulse.stop()
+    assert wakes == []
+
+
+async def test_housekeeping_stands_back_where_the_machine_can_do_that(
+    hill: Hill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def compact() -> int:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return 0
+
+    monkeypatch.setattr(hill.door.warehouse, "compact", compact)
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    pulse = Pulse(hill.door, beat_s=0.01, idle_s=0.05)
+    pulse.start()
+    hill.happened("S1", day=1)
+    await until(lambda: bool(seen))
+    await pulse.stop()
+    assert seen == [own + BEHIND] if sys.platform == "linux" else seen
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
