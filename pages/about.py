@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from models.ask import Answer, ColumnMeaning
-from pages.cards import Card, join, place_link
+from pages.cards import Card, Figure, Number, join, place_link
+from pages.figures import asked_days, days_of
 from pages.speech import Speech
 
 if TYPE_CHECKING:
@@ -21,7 +22,26 @@ MOST_ROWS = 400  # of a table in a dialog; the file has all of them
 
 
 def table(sheet: Sheet, card: Card) -> Markup:
-    return join(_table(sheet, answer) for answer in card.answers)
+    return _figures(sheet, card) if card.figures else join(_table(sheet, answer) for answer in card.answers)
+
+
+def _figures(sheet: Sheet, card: Card) -> Markup:
+    heads = ("about.figure", "about.shown", "about.compared", "about.period")
+    head = join(Markup('<th scope="col">{}</th>').format(sheet.say(key)) for key in heads)
+    body = join(
+        Markup('<tr><th scope="row">{}</th><td class="number">{}</td><td>{}</td><td>{}</td></tr>').format(
+            figure.label, figure.value, figure.compared, _days(sheet, figure.number)
+        )
+        for figure in card.figures
+    )
+    return Markup(
+        '<div class="scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+    ).format(head, body)
+
+
+def _days(sheet: Sheet, number: Number | None) -> str:
+    days = days_of(number) if number is not None else None
+    return sheet.visit.speech.span(*days) if days else ""
 
 
 def _table(sheet: Sheet, answer: Answer) -> Markup:
@@ -47,9 +67,9 @@ def _table(sheet: Sheet, answer: Answer) -> Markup:
 def _linked(sheet: Sheet, column: ColumnMeaning, value: object) -> str | Markup:
     """What a tap on the chart does, for the keyboard: the value narrows the page."""
     shown = cell(sheet.visit.speech, value, column.unit)
-    if value is None or column.name not in sheet.marks:
+    if value is None or column.name not in sheet.taken:
         return shown
-    if column.name != "day":
+    if column.name in sheet.marks and column.name != "day":
         shown = sheet.mark_label(column.name, str(value))
     return place_link(shown, sheet.narrowed(column.name, str(value)))
 
@@ -83,6 +103,8 @@ def cell(speech: Speech, value: object, unit: str = "") -> str:
 
 def number(sheet: Sheet, card: Card) -> Markup:
     """What is this number: meaning, filters, rows, as of when."""
+    if card.figures:
+        return join(_figure(sheet, figure) for figure in card.figures)
     speech = sheet.visit.speech
     seen: dict[str, ColumnMeaning] = {c.name: c for a in card.answers for c in columns_of(a)}
     meanings = [
@@ -90,19 +112,40 @@ def number(sheet: Sheet, card: Card) -> Markup:
         for c in seen.values()
         if c.kind == "measure"
     ]
-    facts = [
-        Markup("<dt>{}</dt><dd>{}</dd>").format(*fact) for a in card.answers[:1] for fact in _facts(sheet, a)
+    facts = (fact for a in card.answers[:1] for fact in _facts(sheet, a, asked_days(a)))
+    return Markup('<dl class="about">{}{}</dl>').format(join(meanings), _listed(facts))
+
+
+def _figure(sheet: Sheet, figure: Figure) -> Markup:
+    """Each figure has a meaning, a period and a source of its own."""
+    number = figure.number
+    if number is None:
+        return Markup("")
+    meant = [
+        (heading(sheet.visit.speech, c), c.meaning)
+        for c in number.answer.columns
+        if c.name == number.measure and c.meaning
     ]
-    return Markup('<dl class="about">{}{}</dl>').format(join(meanings), join(facts))
+    facts = (*meant, *_facts(sheet, number.answer, days_of(number), with_rows=False))
+    return Markup('<h3>{}: {}</h3><dl class="about">{}</dl>').format(
+        figure.label, figure.value, _listed(facts)
+    )
 
 
-def _facts(sheet: Sheet, answer: Answer) -> Iterator[tuple[str, str]]:
+def _listed(facts: Iterable[tuple[str, str]]) -> Markup:
+    return join(Markup("<dt>{}</dt><dd>{}</dd>").format(*fact) for fact in facts)
+
+
+def _facts(
+    sheet: Sheet, answer: Answer, days: tuple[date, date] | None, with_rows: bool = True
+) -> Iterator[tuple[str, str]]:
     speech, say = sheet.visit.speech, sheet.say
-    if answer.ask.since and answer.ask.until:
-        yield say("about.period"), speech.span(answer.ask.since, answer.ask.until)
+    if days:
+        yield say("about.period"), speech.span(*days)
     if answer.ask.where:
         yield say("about.filters"), "; ".join(_where(sheet, w.dimension, w.values) for w in answer.ask.where)
-    yield say("about.rows"), speech.number(answer.table.num_rows)
+    if with_rows:
+        yield say("about.rows"), speech.number(answer.table.num_rows)
     if answer.suppressed:
         yield say("about.hidden"), say("about.hidden_why", n=answer.suppressed)
     yield say("about.as_of"), speech.moment(answer.as_of)

@@ -61,6 +61,11 @@ class Asking:
         self.answers.remove(answer)
         return answer
 
+    @property
+    def newest(self) -> Answer:
+        """The answer just given."""
+        return self.answers[-1]
+
     async def names(self, learners: Sequence[int]) -> Mapping[int, str]:
         """Display names, looked up at render and kept nowhere."""
         return await self._sheet.visit.desk.names(learners)

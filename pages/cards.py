@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from markupsafe import Markup
@@ -40,6 +41,22 @@ class Card:
     empty: str = ""  # said instead of body and drawing
     pictured: bool = False  # its body is a picture of the answer: the table stands behind a button
     file: bool = True  # can its answer be asked for again, by its address alone?
+    figures: tuple[Figure, ...] = ()  # where it is made of key figures (pages/figures.py)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What a key figure shows as a plain value, and the answer it was taken from."""
+
+    value: float | None
+    answer: Answer
+    measure: str = ""  # the answer's column whose meaning and unit it has
+    of: float | None = None  # "12 of 14"
+    before: float | None = None  # what it is compared with
+    unit: str = ""  # where the answer names none
+    days: tuple[date, date] | None = (
+        None  # the figure's own, where they are not the answer's; the last excluded
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,7 @@ class Figure:
     tone: Tone = "plain"
     spark: Markup = EMPTY
     href: str = ""
+    number: Number | None = None
 
 
 def join(parts: Iterable[Markup]) -> Markup:

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from compute.insights import NOT_ENOUGH, ranked
 from models.ask import Ask
-from pages.cards import Card, Figure, Tone, button, figures, join, paragraph, tone
+from pages.cards import Card, Figure, Number, Tone, button, join, paragraph, tone
+from pages.figures import figured
 from pages.rows import Row, rows_of
 
 if TYPE_CHECKING:
@@ -152,10 +153,10 @@ async def _as_before(sheet: Sheet, ask: Asking, heading: str, name: str) -> Card
             continue
         usual = usual if as_mean else (usual or 0) * RECENT_DAYS / USUAL_DAYS
         compared = say("insight.usually", value=spelt[measure](usual))
-        shown.append(Figure(say(f"insight.looked_{measure}"), spelt[measure](recent or 0), compared))
-    return Card(
-        heading, say("insight.looked_sub"), body=paragraph(told) + figures(shown), answers=(now, then)
-    )
+        number = Number(recent or 0, now, measure, before=usual)
+        label = say(f"insight.looked_{measure}")
+        shown.append(Figure(label, spelt[measure](recent or 0), compared, number=number))
+    return figured(shown, title=heading, sub=say("insight.looked_sub"), lead=paragraph(told))
 
 
 def finding(sheet: Sheet, row: Mapping[str, Any], words: Words, head: Markup | str = "") -> Markup:

@@ -13,7 +13,8 @@ from models.ask import Answer
 from pages import charts
 from pages.admin import courses, people
 from pages.admin import places as where
-from pages.cards import Card, Figure, button, figures, sparkline
+from pages.cards import Card, Figure, Number, button, sparkline
+from pages.figures import figured
 from pages.filters import Filters
 from pages.findings import change, nothing, title
 from pages.findings import then as compared
@@ -88,10 +89,11 @@ class AdminPage(Sheet):
 
     async def glance(self, ask: Asking) -> Card:
         say, speech = self.say, self.visit.speech
-        days = rows_of(await ask("active_learners", by="day", filters=self._last_days(SPARK_DAYS)))
-        by_day = {row["day"]: row["active_learners"] for row in days}
+        days = await ask("active_learners", by="day", filters=self._last_days(SPARK_DAYS))
+        by_day = {row["day"]: row["active_learners"] for row in rows_of(days)}
         measures = ("active_learners", "completions", "revenue")
-        now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
+        answer = await ask(*measures)
+        now, then = row_of(answer), row_of(await ask.before(*measures))
         trend = rows_of(
             await ask("active_learners", "completions", "revenue", by="week", filters=self._last_weeks())
         )
@@ -102,23 +104,34 @@ class AdminPage(Sheet):
             found = change(now[name], then[name])
             told = compared(speech, shown(then[name] or 0), self.filters, found)
             return Figure(
-                say(f"admin.{name}"), shown(now[name] or 0), told, found.tone(), self._spark(trend, name)
+                say(f"admin.{name}"),
+                shown(now[name] or 0),
+                told,
+                found.tone(),
+                self._spark(trend, name),
+                number=Number(now[name] or 0, answer, name, before=then[name] or 0),
             )
 
-        return Card(
-            body=figures(
-                [
-                    Figure(
-                        say("admin.today"),
-                        speech.number(by_day.get(self.today) or 0),
-                        say("admin.same_weekday", n=by_day.get(week_ago) or 0),
-                        spark=sparkline(spark, say("admin.spark_days", n=SPARK_DAYS)),
+        here, past = by_day.get(self.today) or 0, by_day.get(week_ago) or 0
+        return figured(
+            [
+                Figure(
+                    say("admin.today"),
+                    speech.number(here),
+                    say("admin.same_weekday", n=past),
+                    spark=sparkline(spark, say("admin.spark_days", n=SPARK_DAYS)),
+                    number=Number(
+                        here,
+                        days,
+                        "active_learners",
+                        before=past,
+                        days=(self.today, self.today + timedelta(days=1)),
                     ),
-                    figure("active_learners", speech.number),
-                    figure("completions", speech.number),
-                    figure("revenue", self._money),
-                ]
-            )
+                ),
+                figure("active_learners", speech.number),
+                figure("completions", speech.number),
+                figure("revenue", self._money),
+            ]
         )
 
     def _money(self, amount: float) -> str:

@@ -8,7 +8,8 @@ from datetime import timedelta
 from markupsafe import Markup
 
 from models.errors import NotFound
-from pages.cards import Card, Figure, figures, join, paragraph
+from pages.cards import Card, Figure, Number, join, paragraph
+from pages.figures import figured
 from pages.findings import then as compared
 from pages.insights import InsightDeeds, insights_card
 from pages.learner.line import line_card
@@ -65,40 +66,47 @@ class LearnerPage(PlanDeeds, InsightDeeds, Sheet):
 
     async def glance(self, ask: Asking) -> Card:
         say, speech = self.say, self.visit.speech
-        run = await streak_of(self, ask)
-        rows = await standing(self, ask)
+        run, days = await streak_of(self, ask), ask.newest
+        rows, courses = await standing(self, ask), ask.newest
+        finished = sum(is_done(r) for r in rows)
         measures = ("active_days", "learning_minutes", "lessons_completed", "mean_score")
-        now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
+        answer, past = await ask(*measures), await ask.before(*measures)
+        now, then = row_of(answer), row_of(past)
 
         def than(value: str) -> str:
             return compared(speech, value, self.filters)
 
+        def number(measure: str) -> Number:
+            return Number(now[measure] or 0, answer, measure, before=then[measure] or 0)
+
         minutes, minutes_then = now["learning_minutes"] or 0, then["learning_minutes"] or 0
-        return Card(
-            body=figures(
-                [
-                    Figure(
-                        say("learner.days"),
-                        say("word.days", n=now["active_days"] or 0),
-                        than(say("word.days", n=then["active_days"] or 0)),
-                    ),
-                    Figure(
-                        say("learner.time"),
-                        speech.duration(minutes * 60),
-                        than(speech.duration(minutes_then * 60)),
-                    ),
-                    score_figure(self, say("learner.mean"), now["mean_score"], then["mean_score"]),
-                    Figure(
-                        say("learner.streak"),
-                        say("learner.school_days", n=run.current),
-                        say("learner.longest", n=run.longest),
-                    ),
-                    Figure(
-                        say("learner.completed"),
-                        say("learner.of", n=sum(is_done(r) for r in rows), all=len(rows)),
-                    ),
-                ]
-            )
+        return figured(
+            [
+                Figure(
+                    say("learner.days"),
+                    say("word.days", n=now["active_days"] or 0),
+                    than(say("word.days", n=then["active_days"] or 0)),
+                    number=number("active_days"),
+                ),
+                Figure(
+                    say("learner.time"),
+                    speech.duration(minutes * 60),
+                    than(speech.duration(minutes_then * 60)),
+                    number=number("learning_minutes"),
+                ),
+                score_figure(self, say("learner.mean"), answer, past),
+                Figure(
+                    say("learner.streak"),
+                    say("learner.school_days", n=run.current),
+                    say("learner.longest", n=run.longest),
+                    number=Number(run.current, days, unit="school days"),
+                ),
+                Figure(
+                    say("learner.completed"),
+                    say("learner.of", n=finished, all=len(rows)),
+                    number=Number(finished, courses, of=len(rows), unit="courses"),
+                ),
+            ]
         )
 
     @property

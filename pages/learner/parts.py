@@ -12,11 +12,11 @@ from markupsafe import Markup
 from compute.streaks import Streak, streak
 from models.ask import Answer, Ask
 from pages import charts
-from pages.cards import Card, Figure, join, paragraph, progress, tone
+from pages.cards import Card, Figure, Number, join, paragraph, progress, tone
 from pages.filters import Filters
 from pages.findings import change
 from pages.findings import then as compared
-from pages.rows import Row, rows_of
+from pages.rows import Row, row_of, rows_of
 from pages.sheet import Asking, Sheet
 
 STREAK_DAYS = 400
@@ -180,16 +180,18 @@ def _results_title(sheet: Sheet, key: str, last: float, usual: float | None) -> 
     return sheet.say(f"{key}.result_{which}", score=shown, usual=sheet.visit.speech.percent(usual))
 
 
-def score_figure(sheet: Sheet, label: str, now: float | None, then: float | None) -> Figure:
+def score_figure(sheet: Sheet, label: str, answer: Answer, past: Answer) -> Figure:
     """A mean score; no result is said in words, never as a number."""
     speech, earlier = sheet.visit.speech, ""
+    now, then = row_of(answer)["mean_score"], row_of(past)["mean_score"]
+    number = Number(now, answer, "mean_score", before=then)
     found = change(now, then)
     if then is not None:
         earlier = compared(speech, speech.percent(then), sheet.filters, found)
     if now is None:
         key = "learner.nothing_scored_then" if earlier else "learner.nothing_scored"
-        return Figure(label, "–", sheet.say(key, then=earlier))
-    return Figure(label, speech.percent(now), earlier, found.tone())
+        return Figure(label, "–", sheet.say(key, then=earlier), number=number)
+    return Figure(label, speech.percent(now), earlier, found.tone(), number=number)
 
 
 def total(answer: Answer, measure: str) -> float:

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from pages.cards import Card, Figure, bullets, figures, join, paragraph
+from pages.cards import Card, Figure, Number, bullets, join, paragraph
+from pages.figures import figured
 from pages.findings import nothing
 from pages.findings import then as compared
 from pages.learner.parts import ago, free_days, standing, tiles
@@ -51,41 +52,43 @@ class ParentPage(ChildSheet):
             return None
         say, speech = self.say, self.visit.speech
         week = await week_of(self, ask, MONTH_DAYS)
+        answer = ask.answers[0]  # the week's own
 
         def than(value: str) -> str:
             return compared(speech, value, self.filters)
 
-        return Card(
-            body=figures(
-                [
-                    Figure(
-                        say("parent.days_active"),
-                        say("word.days", n=week.days),
-                        than(say("word.days", n=week.days_before)),
-                    ),
-                    Figure(
-                        say("parent.time"),
-                        speech.duration(week.minutes * 60),
-                        than(speech.duration(week.minutes_before * 60)),
-                    ),
-                    Figure(
-                        say("parent.finished"),
-                        say("parent.lessons_n", n=week.lessons),
-                        than(say("parent.lessons_n", n=week.lessons_before)),
-                    ),
-                    self._result(week),
-                ]
-            )
+        return figured(
+            [
+                Figure(
+                    say("parent.days_active"),
+                    say("word.days", n=week.days),
+                    than(say("word.days", n=week.days_before)),
+                    number=Number(week.days, answer, "active_days", before=week.days_before),
+                ),
+                Figure(
+                    say("parent.time"),
+                    speech.duration(week.minutes * 60),
+                    than(speech.duration(week.minutes_before * 60)),
+                    number=Number(week.minutes, answer, "learning_minutes", before=week.minutes_before),
+                ),
+                Figure(
+                    say("parent.finished"),
+                    say("parent.lessons_n", n=week.lessons),
+                    than(say("parent.lessons_n", n=week.lessons_before)),
+                    number=Number(week.lessons, answer, "lessons_completed", before=week.lessons_before),
+                ),
+                self._result(week, Number(week.mean, answer, "mean_score", before=week.usual)),
+            ]
         )
 
-    def _result(self, week: Week) -> Figure:
+    def _result(self, week: Week, number: Number) -> Figure:
         say, speech = self.say, self.visit.speech
         usual = say("parent.month_before", score=speech.percent(week.usual)) if week.usual is not None else ""
         if week.mean is None:
             none = say("learner.nothing_scored_then", then=usual) if usual else say("learner.nothing_scored")
-            return Figure(say("parent.results"), "–", none)
+            return Figure(say("parent.results"), "–", none, number=number)
         alone = say("parent.month_unknown", n=FEWEST)
-        return Figure(say("parent.results"), speech.percent(week.mean), usual or alone)
+        return Figure(say("parent.results"), speech.percent(week.mean), usual or alone, number=number)
 
     async def month(self, ask: Asking) -> Card | None:
         """The wall calendar of the month that the period ends in."""

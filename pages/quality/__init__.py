@@ -13,7 +13,8 @@ from markupsafe import Markup
 from models.ask import Answer, Ask, Where
 from models.quality import DIMENSIONS, REPEATED_ID
 from pages import charts, tables
-from pages.cards import Card, Figure, Tone, button, figures, join, paragraph, place_link, tone
+from pages.cards import Card, Figure, Number, Tone, button, join, paragraph, place_link, tone
+from pages.figures import figured
 from pages.quality import lists
 from pages.quality.words import Run, event_type, known_points, rule, runs, told, when
 from pages.sheet import Asking, Sheet, Slot
@@ -45,7 +46,8 @@ class QualityPage(Sheet):
 
     async def glance(self, ask: Asking) -> Card:
         say = self.say
-        now = (await ask.put(Ask(question="quality_scores"))).rows()[0]
+        answer = await ask.put(Ask(question="quality_scores"))
+        now = answer.rows()[0]
         then = (await self._before(ask)).rows()[0]
         if now["score"] is None:
             return Card(empty=say("quality.nothing"))
@@ -53,10 +55,12 @@ class QualityPage(Sheet):
         def figure(name: str) -> Figure:
             score, target = _number(now[name]), _number(now["target"])
             shown = self._points(score)
-            compared = self._compared(score, _number(then[name]), target)
-            return Figure(say(f"quality.{name}"), shown, compared, self._tone(score, target))
+            past = _number(then[name])
+            compared = self._compared(score, past, target)
+            number = Number(score, answer, name, before=past)
+            return Figure(say(f"quality.{name}"), shown, compared, self._tone(score, target), number=number)
 
-        return Card(body=figures([figure(name) for name in DIMENSIONS]))
+        return figured([figure(name) for name in DIMENSIONS])
 
     async def _before(self, ask: Asking) -> Answer:
         answer = await ask.put(Ask(question="quality_scores"), filters=self.filters.before)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pages.cards import Card, Figure, figures, paragraph
+from models.ask import Answer
+from pages.cards import Card, Figure, Number, paragraph
+from pages.figures import figured
 from pages.findings import before, change
 from pages.findings import then as compared
 from pages.insights import InsightDeeds, insights_card
 from pages.learner.parts import ago, calendar_card, is_done, results_card, standing, streak_of, tiles
-from pages.learner.reading import rows_about
+from pages.learner.reading import answer_about
 from pages.learner.skills import radar_card
 from pages.recommendations import RecommendationDeeds, next_step_card
-from pages.rows import Row, row_of
+from pages.rows import row_of, rows_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.student.goal import GoalDeeds, goal_card
 from pages.student.news import news
@@ -65,45 +67,50 @@ class StudentPage(GoalDeeds, InsightDeeds, RecommendationDeeds, Sheet):
 
     async def glance(self, ask: Asking) -> Card:
         speech, say = self.visit.speech, self.say
-        run = await streak_of(self, ask)
-        state = next(iter(await rows_about(self, ask, "learner_now")), None)
-        rows = await standing(self, ask)
-        now = row_of(await ask("learning_minutes"))["learning_minutes"] or 0
+        run, days = await streak_of(self, ask), ask.newest
+        state = await answer_about(self, ask, "learner_now")
+        rows, courses = await standing(self, ask), ask.newest
+        finished = sum(is_done(r) for r in rows)
+        spent = await ask("learning_minutes")
+        now = row_of(spent)["learning_minutes"] or 0
         then = row_of(await ask.before("learning_minutes"))["learning_minutes"] or 0
         found = change(now, then)
         more = found.tone() == "good"  # less is no reason to blame anybody
-        return Card(
-            body=figures(
-                [
-                    Figure(
-                        say("student.streak"),
-                        say("learner.school_days", n=run.current),
-                        say("student.longest", n=run.longest),
-                    ),
-                    *self._momentum(state),
-                    Figure(
-                        say("student.time"),
-                        speech.duration(now * 60),
-                        compared(speech, speech.duration(then * 60), self.filters, found if more else None),
-                        "good" if more else "plain",
-                    ),
-                    Figure(
-                        say("student.completed"),
-                        say("learner.of", n=sum(is_done(r) for r in rows), all=len(rows)),
-                        say("student.under_way", n=sum(not is_done(r) for r in rows)),
-                    ),
-                ]
-            ),
+        return figured(
+            [
+                Figure(
+                    say("student.streak"),
+                    say("learner.school_days", n=run.current),
+                    say("student.longest", n=run.longest),
+                    number=Number(run.current, days, unit="school days"),
+                ),
+                *self._momentum(state),
+                Figure(
+                    say("student.time"),
+                    speech.duration(now * 60),
+                    compared(speech, speech.duration(then * 60), self.filters, found if more else None),
+                    "good" if more else "plain",
+                    number=Number(now, spent, "learning_minutes", before=then),
+                ),
+                Figure(
+                    say("student.completed"),
+                    say("learner.of", n=finished, all=len(rows)),
+                    say("student.under_way", n=len(rows) - finished),
+                    number=Number(finished, courses, of=len(rows), unit="courses"),
+                ),
+            ]
         )
 
-    def _momentum(self, state: Row | None) -> list[Figure]:
+    def _momentum(self, answer: Answer) -> list[Figure]:
         """How it goes at this moment; somebody who has never been here has none."""
+        state = next(iter(rows_of(answer)), None)
         if state is None or state["last_active"] is None:
             return []
         say, momentum = self.say, state["momentum"]
         today = say("student.today", n=state["lessons_today"]) if momentum == "high" else ""
         seen = today or say("student.seen", when=ago(self, state["last_active"]))
-        return [Figure(say("student.momentum"), say(f"student.momentum_{momentum}"), seen)]
+        told = say(f"student.momentum_{momentum}")
+        return [Figure(say("student.momentum"), told, seen, number=Number(None, answer))]
 
     async def mine(self, ask: Asking) -> Card:
         rows = await standing(self, ask)

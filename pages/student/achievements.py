@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from markupsafe import Markup
 
-from pages.cards import Card, Figure, figures, join, paragraph
+from pages.cards import Card, Figure, Number, join, paragraph
+from pages.figures import figured
 from pages.learner.parts import is_done, standing, streak_of
 from pages.learner.reading import rows_about
 from pages.rows import Row
@@ -13,6 +16,7 @@ from pages.student.board import board_card
 from pages.student.telling import NewsDeeds, telling_card
 
 NEWEST = 8
+WEEK = timedelta(days=7)
 NEAR = 4  # things ahead that are shown
 
 
@@ -30,13 +34,14 @@ class AchievementsPage(NewsDeeds, Sheet):
     async def bests(self, ask: Asking) -> Card:
         """The best so far: only ever compared with oneself."""
         say, speech = self.say, self.visit.speech
-        run = await streak_of(self, ask)
-        weeks = await rows_about(self, ask, "learner_periods", frame="week")
+        run, days = await streak_of(self, ask), ask.newest
+        weeks, periods = await rows_about(self, ask, "learner_periods", frame="week"), ask.newest
         shown = [
             Figure(
                 say("reached.streak"),
                 say("learner.school_days", n=run.longest),
                 say("reached.streak_now", n=run.current),
+                number=Number(run.longest, days, unit="school days"),
             )
         ]
         for name, key in (("lessons", "reached.best_lessons"), ("minutes", "reached.best_time")):
@@ -44,8 +49,10 @@ class AchievementsPage(NewsDeeds, Sheet):
             if best is not None and best[name]:
                 value = speech.duration(best[name] * 60) if name == "minutes" else speech.number(best[name])
                 when = say("reached.in_week", day=speech.day(best["period"], "MMMMd"))
-                shown.append(Figure(say(key), value, when))
-        return Card(body=figures(shown))
+                of_week = (best["period"], best["period"] + WEEK)
+                number = Number(best[name], periods, unit=name, days=of_week)
+                shown.append(Figure(say(key), value, when, number=number))
+        return figured(shown)
 
     async def reached(self, ask: Asking) -> Card:
         say = self.say

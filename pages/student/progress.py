@@ -11,7 +11,8 @@ from markupsafe import Markup
 from compute.dimensions import first_day
 from compute.release import closed_until
 from models.ask import Ask
-from pages.cards import Card, Figure, figures, join, paragraph
+from pages.cards import Card, Figure, Number, join, paragraph
+from pages.figures import figured
 from pages.learner.direction import RESULTS, TIME, direction_card, trends_of
 from pages.learner.habits import habits_card
 from pages.learner.reading import rows_about
@@ -97,7 +98,8 @@ class ProgressPage(Sheet):
         say, speech = self.say, self.visit.speech
         month, until = self._last_month()
         span = replace(self.filters, since=month, until=until)
-        own = row_of(await ask("mean_score", filters=span))["mean_score"]
+        mine = await ask("mean_score", filters=span)
+        own = row_of(mine)["mean_score"]
         peers = await ask.put(Ask(measures=("mean_score",), audience="peers"), filters=span)
         rows = rows_of(peers)
         theirs = rows[0]["mean_score"] if rows else None
@@ -105,15 +107,15 @@ class ProgressPage(Sheet):
         if theirs is None:
             return Card(say("progress.peers"), sub, empty=say("progress.peers_few"))
         shown = [
-            Figure(say("progress.you"), speech.percent(own)),
-            Figure(say("progress.your_classes"), speech.percent(theirs)),
+            Figure(say("progress.you"), speech.percent(own), number=Number(own, mine, "mean_score")),
+            Figure(
+                say("progress.your_classes"),
+                speech.percent(theirs),
+                number=Number(theirs, peers, "mean_score"),
+            ),
         ]
-        return Card(
-            say("progress.peers"),
-            sub,
-            body=figures(shown),
-            after=paragraph(say("progress.peers_means"), "sub after"),
-        )
+        means = paragraph(say("progress.peers_means"), "sub after")
+        return replace(figured(shown, title=say("progress.peers"), sub=sub), after=means)
 
     def _last_month(self) -> tuple[date, date]:
         until = closed_until(self.today)

@@ -6,12 +6,14 @@ import asyncio
 import statistics
 import time
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from markupsafe import Markup
 
 from models.ask import Answer
-from pages.cards import Card, Figure, button, figures, join, paragraph, tone
+from pages.cards import Card, Figure, Number, button, join, paragraph, tone
+from pages.figures import figured
 from pages.filters import Filters
 from pages.findings import then as compared
 from pages.learner.parts import score_figure
@@ -142,38 +144,50 @@ class TeacherPage(PlanDeeds, Sheet):
         if not self.offered.classes:
             return None
         speech, say = self.visit.speech, self.say
-        roster = await self.roster(ask)
+        roster, read = await self.roster(ask), ask.newest
         if not roster.learners:
             return None
         measures = ("active_learners", "lessons_completed", "mean_score")
-        now, then = row_of(await ask(*measures)), row_of(await ask.before(*measures))
+        answer, past = await ask(*measures), await ask.before(*measures)
+        now, then = row_of(answer), row_of(past)
         total, fine = len(roster.learners), sum(not one.reasons for one in roster.learners)
+        were_fine = sum(one.was_fine for one in roster.learners)
 
         def than(value: str) -> str:
             return compared(speech, value, self.filters)
 
-        return Card(
-            body=figures(
-                [
-                    Figure(
-                        say("teacher.active"),
-                        say("learner.of", n=now["active_learners"] or 0, all=total),
-                        than(speech.number(then["active_learners"] or 0)),
+        def number(measure: str, of: int | None = None) -> Number:
+            return Number(now[measure] or 0, answer, measure, of=of, before=then[measure] or 0)
+
+        return figured(
+            [
+                Figure(
+                    say("teacher.active"),
+                    say("learner.of", n=now["active_learners"] or 0, all=total),
+                    than(speech.number(then["active_learners"] or 0)),
+                    number=number("active_learners", total),
+                ),
+                Figure(
+                    say("teacher.lessons"),
+                    speech.number(now["lessons_completed"] or 0),
+                    than(speech.number(then["lessons_completed"] or 0)),
+                    number=number("lessons_completed"),
+                ),
+                score_figure(self, say("teacher.mean"), answer, past),
+                Figure(
+                    say("teacher.on_track"),
+                    say("learner.of", n=fine, all=total),
+                    say("teacher.on_track_then", n=were_fine),
+                    number=Number(
+                        fine, read, of=total, before=were_fine, unit="learners", days=self._until_today()
                     ),
-                    Figure(
-                        say("teacher.lessons"),
-                        speech.number(now["lessons_completed"] or 0),
-                        than(speech.number(then["lessons_completed"] or 0)),
-                    ),
-                    score_figure(self, say("teacher.mean"), now["mean_score"], then["mean_score"]),
-                    Figure(
-                        say("teacher.on_track"),
-                        say("learner.of", n=fine, all=total),
-                        say("teacher.on_track_then", n=sum(one.was_fine for one in roster.learners)),
-                    ),
-                ]
-            ),
+                ),
+            ]
         )
+
+    def _until_today(self) -> tuple[date, date]:
+        """What the rules judge is how somebody stands now, whatever the period."""
+        return self.today, self.today + timedelta(days=1)
 
     async def everybody(self, ask: Asking) -> Card | None:
         if not self.offered.classes:
