@@ -82,6 +82,7 @@ async def next_step_card(sheet: Sheet, ask: Asking) -> Card | None:
     rows = await read_steps(sheet, ask)
     said = _said(sheet)
     open_ = [row for row in rows if row["rank"] and said.get(row["recommendation_id"]) != "rejected"]
+    open_.sort(key=lambda row: said.get(row["recommendation_id"]) != "accepted")  # a choice is heard at once
     done = [row for row in rows if not row["rank"] and said.get(row["recommendation_id"]) != "rated"]
     _follow(sheet, open_[:1], done)
     after = join(_done(sheet, row) for row in done[:1])
@@ -90,7 +91,7 @@ async def next_step_card(sheet: Sheet, ask: Asking) -> Card | None:
     best = open_[0]
     what, why, brings = step_words(sheet, best)
     body = paragraph(_why_long(sheet, best, why))
-    body += _choices(sheet, best, said.get(best["recommendation_id"], ""))
+    body += _choices(sheet, best, said.get(best["recommendation_id"]) or best["said"] or "")
     body += Markup('<details><summary>{}</summary><p class="sub">{} {}</p>{}</details>').format(
         sheet.say("recommend.why"),
         brings,
@@ -107,7 +108,7 @@ def _why_long(sheet: Sheet, row: Mapping[str, Any], why: str) -> str:
 
 def _choices(sheet: Sheet, row: Mapping[str, Any], said: str) -> Markup:
     say, name = sheet.say, _packed(row)
-    if said in ("accepted", "modified"):
+    if said == "accepted":
         return Markup('<p class="votes">{}</p>').format(tone(say("recommend.taken"), "good"))
     return Markup('<p class="votes">{} {}</p>').format(
         button(say("recommend.accept"), "take_step", name, "primary"),
@@ -155,7 +156,8 @@ def _follow(sheet: Any, shown: Sequence[Row], done: Sequence[Row]) -> None:
     if sheet.visit.me.role != "student" or not hasattr(sheet, "said_of_steps"):
         return
     told = sheet.__dict__.setdefault("told_of_steps", set())
-    fresh = [("shown", row) for row in shown] + [("completed", row) for row in done]
+    ended = [row for row in done if row["said"] != "completed"]
+    fresh = [("shown", row) for row in shown] + [("completed", row) for row in ended]
     fresh = [(step, row) for step, row in fresh if (step, row["recommendation_id"]) not in told]
     told.update((step, row["recommendation_id"]) for step, row in fresh)
     if fresh and sheet.is_open:

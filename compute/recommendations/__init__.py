@@ -21,6 +21,7 @@ from compute.plan import Plan
 from compute.recommendations.steps import (
     PERIOD_DAYS,
     Course,
+    Done,
     Learner,
     Skill,
     Step,
@@ -29,6 +30,7 @@ from compute.recommendations.steps import (
     name_of,
     refused,
     steps,
+    taken,
 )
 from compute.scoping import Tables
 from models.ask import Ask, ColumnMeaning
@@ -37,7 +39,7 @@ from models.tables import LEARNER_EVENT
 
 Row = Mapping[str, Any]
 _HANDED_IN = ("quiz_submit", "assignment_submit", "exercise_complete")
-_STEPS = ("accepted", "rejected", "completed")
+_STEPS = ("accepted", "modified", "rejected", "completed", "rated")
 _MEANINGS: dict[str, tuple[pa.DataType, str, str]] = {
     "rank": (pa.int64(), "", "1 is the best next step; 0 is one that was taken up and is done."),
     "recommendation_id": (pa.string(), "", "One id from shown to rated."),
@@ -54,6 +56,11 @@ _MEANINGS: dict[str, tuple[pa.DataType, str, str]] = {
     "expected_kind": (pa.string(), "", "What it changes: on_time, progress, mastery, keep."),
     "expected_now": (pa.float64(), "share", "Before."),
     "expected_then": (pa.float64(), "share", "After it, as far as it can be computed."),
+    "said": (
+        pa.string(),
+        "",
+        "accepted: the learner chose it; completed, of rank 0: its end was told before.",
+    ),
 }
 _SCHEMA = pa.schema([("learner_id", pa.int64()), *((name, kind) for name, (kind, _, _) in _MEANINGS.items())])
 
@@ -117,12 +124,12 @@ def _told(tables: Tables, form: Form, today: date) -> ir.Table:
     rows = events.filter(
         events.event_type.isin(kinds), events.day >= ibis.literal(since), events.object_id.notnull()
     )
-    return rows.select("learner_id", "event_type", "day", recommendation_id=rows.object_id)
+    return rows.select("learner_id", "event_type", "day", "occurred_at", recommendation_id=rows.object_id)
 
 
 def _join(parts: tuple[pa.Table, ...], standing: Plan, known: Plan, today: date) -> pa.Table:
     first, second = len(standing.parts), len(standing.parts) + len(known.parts)
-    taken = standing.join(parts[:first]).to_pylist()
+    attended = standing.join(parts[:first]).to_pylist()
     answers, _, fitted, _ = parts[first:second]
     skilled = known.join(parts[first:second]).to_pylist()
     lessons, done, tasks, handed_in, told = (part.to_pylist() for part in parts[second:])
@@ -130,31 +137,21 @@ def _join(parts: tuple[pa.Table, ...], standing: Plan, known: Plan, today: date)
     given = {(row["learner_id"], row["assessment_id"]) for row in handed_in}
     by_course, due = _grouped(lessons), _grouped(tasks)
     people: dict[int, list[Course]] = defaultdict(list)
-    for row in taken:
+    for row in attended:
         people[row["learner_id"]].append(_course(row, by_course, due, finished, given))
     skills = _skills(skilled, fitted.to_pylist())
     said: dict[int, list[Told]] = defaultdict(list)
     for row in told:
         step = row["event_type"].removeprefix("recommendation_")
-        said[row["learner_id"]].append(Told(row["recommendation_id"], step, row["day"]))
+        said[row["learner_id"]].append(Told(row["recommendation_id"], step, row["day"], row["occurred_at"]))
     work = _work(said, done, handed_in, answers)
     rows = []
     for learner in sorted({*people, *skills}):
         one = Learner(learner, tuple(people.get(learner, ())), skills.get(learner, {}))
-        rows += [
-            _row(learner, step, rank, today)
-            for rank, step in enumerate(steps(one, today, refused(said.get(learner, ()), today)), 1)
-        ]
-        for name, _, target in fulfilled(learner, said.get(learner, ()), work.get(learner, ()), today):
-            rows.append(
-                {
-                    "learner_id": learner,
-                    "rank": 0,
-                    "recommendation_id": name,
-                    "strategy": "done",
-                    "target_id": target,
-                }
-            )
+        told_by = said.get(learner, ())
+        found = steps(one, today, refused(told_by, today), taken(told_by, today))
+        rows += [_row(learner, step, rank, today) for rank, step in enumerate(found, 1)]
+        rows += [_done_row(learner, end) for end in fulfilled(learner, told_by, work.get(learner, ()), today)]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
@@ -247,6 +244,18 @@ def _row(learner: int, step: Step, rank: int, today: date) -> dict[str, Any]:
         "expected_kind": step.expected_kind,
         "expected_now": step.expected_now,
         "expected_then": step.expected_then,
+        "said": step.said,
+    }
+
+
+def _done_row(learner: int, done: Done) -> dict[str, Any]:
+    return {
+        "learner_id": learner,
+        "rank": 0,
+        "recommendation_id": done.recommendation_id,
+        "strategy": "done",
+        "target_id": done.target_id,
+        "said": "completed" if done.is_told else "",
     }
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 Strategy = Literal["due", "prerequisite", "next_lesson", "gap", "review"]
@@ -29,6 +29,10 @@ FIRST_REVIEW_DAYS = 10  # after so many days what was answered a few times wants
 LONGEST_REVIEW_DAYS = 60
 PERIOD_DAYS = 28  # a recommendation's id holds for this long
 REST_DAYS = 14  # so long what a learner refused is not shown again
+TAKEN_DAYS = 14  # so long what was taken up stands as such; then it is offered anew
+RATE_DAYS = 7  # so long what is done can be rated
+TAKEN_WEIGHT = 4.5  # before all but what is due within days
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 Row = Mapping[str, Any]
 
 
@@ -85,6 +89,7 @@ class Step:
     expected_now: float | None = None
     expected_then: float | None = None
     because: str = ""  # the title of what asks for it
+    said: str = ""  # accepted: the learner chose it
 
     @property
     def target_kind(self) -> str:
@@ -98,13 +103,20 @@ class Learner:
     skills: Mapping[str, Skill] = field(default_factory=dict)
 
 
-def steps(of: Learner, today: date, refused: Collection[str]) -> list[Step]:
-    """The best first, one for each thing to do. `refused` are ids of recommendations not wanted now."""
+def steps(
+    of: Learner, today: date, refused: Collection[str], taken: Collection[str] = frozenset()
+) -> list[Step]:
+    """The best first, one for each thing to do. `refused` are ids of recommendations not wanted now, `taken`
+    of those that the learner chose: they stay in front."""
     found: dict[tuple[str, str], Step] = {}
     for step in [*_due(of, today), *_lessons(of, today), *_gaps(of), *_reviews(of, today)]:
-        unwanted = any(name in refused for name in names(of.learner_id, step.strategy, step.target_id, today))
+        own = _names_of_thing(of.learner_id, step, today) if refused or taken else frozenset()
+        if not own.isdisjoint(refused):
+            continue
+        if not own.isdisjoint(taken):
+            step = replace(step, said="accepted", weight=max(step.weight, TAKEN_WEIGHT))
         known = found.get((step.target_kind, step.target_id))
-        if not unwanted and (known is None or step.weight > known.weight):
+        if known is None or step.weight > known.weight:
             found[step.target_kind, step.target_id] = step
     return sorted(found.values(), key=lambda step: (-step.weight, step.target_title, step.target_id))[:MOST]
 
@@ -120,6 +132,12 @@ def names(learner_id: int, strategy: str, target_id: str, today: date) -> tuple[
     """In this period and the one before."""
     before = date.fromordinal(today.toordinal() - PERIOD_DAYS)
     return name_of(learner_id, strategy, target_id, today), name_of(learner_id, strategy, target_id, before)
+
+
+def _names_of_thing(learner_id: int, step: Step, today: date) -> frozenset[str]:
+    """Under every rule that leads to it: who refused to practise a skill refused it whatever for."""
+    rules = [rule for rule, kind in TARGET.items() if kind == step.target_kind]
+    return frozenset(name for rule in rules for name in names(learner_id, rule, step.target_id, today))
 
 
 def _due(of: Learner, today: date) -> Iterator[Step]:
@@ -231,28 +249,76 @@ class Told:
     """An event about a recommendation."""
 
     recommendation_id: str
-    step: str  # accepted, rejected, completed
+    step: str  # accepted, modified, rejected, completed, rated
     day: date
+    at: datetime = _LONG_AGO  # tells apart what was said on one day
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was taken up and then done. `is_told`: it has been called so before."""
+
+    recommendation_id: str
+    strategy: str
+    target_id: str
+    is_told: bool
 
 
 def refused(told: Sequence[Told], today: date) -> frozenset[str]:
+    """Not wanted now: refused, or changed to something else."""
     return frozenset(
-        one.recommendation_id for one in told if one.step == "rejected" and (today - one.day).days < REST_DAYS
+        name
+        for name, one in _newest(told).items()
+        if one.step != "accepted" and (today - one.day).days < REST_DAYS
     )
+
+
+def taken(told: Sequence[Told], today: date) -> frozenset[str]:
+    """Chosen, and not done since."""
+    done = {one.recommendation_id: _when(one) for one in sorted(told, key=_when) if one.step == "completed"}
+    return frozenset(
+        name
+        for name, one in _newest(told).items()
+        if one.step == "accepted"
+        and (today - one.day).days < TAKEN_DAYS
+        and (name not in done or done[name] < _when(one))
+    )
+
+
+def _newest(told: Sequence[Told]) -> dict[str, Told]:
+    """The learner's last word on each recommendation."""
+    words = [one for one in told if one.step in ("accepted", "modified", "rejected")]
+    return {one.recommendation_id: one for one in sorted(words, key=_when)}
+
+
+def _when(one: Told) -> tuple[date, datetime]:
+    return one.day, one.at
 
 
 def fulfilled(
     learner_id: int, told: Sequence[Told], done: Sequence[tuple[str, str, date, int]], today: date
-) -> list[tuple[str, str, str]]:
-    """(recommendation_id, strategy, target_id) of what was taken up and then done, and not yet called so.
+) -> list[Done]:
+    """What was taken up and then done, until it is rated or too long ago for that.
     `done`: kind of target, its id, on which day, how many answers."""
-    accepted = {one.recommendation_id: one.day for one in told if one.step == "accepted"}
-    called = {one.recommendation_id for one in told if one.step == "completed"}
+    accepted, called = (_first(told, step) for step in ("accepted", "completed"))
+    over = _first(told, "rated").keys() | {
+        name for name, day in called.items() if (today - day).days >= RATE_DAYS
+    }
     work: dict[tuple[str, str, str], int] = {}
     for kind, target, day, count in done:
         for strategy, wanted in TARGET.items():
             if wanted == kind:
                 for name in names(learner_id, strategy, target, today):
-                    if name in accepted and name not in called and day >= accepted[name]:
+                    if name in accepted and name not in over and day >= accepted[name]:
                         work[name, strategy, target] = work.get((name, strategy, target), 0) + count
-    return sorted(key for key, count in work.items() if TARGET[key[1]] != "skill" or count >= PRACTICE)  # type: ignore[index]
+    enough = sorted(key for key, n in work.items() if TARGET[key[1]] != "skill" or n >= PRACTICE)  # type: ignore[index]
+    return [Done(*key, is_told=key[0] in called) for key in enough]
+
+
+def _first(told: Sequence[Told], step: str) -> dict[str, date]:
+    """On which day this was said of each first."""
+    days: dict[str, date] = {}
+    for one in told:
+        if one.step == step:
+            days[one.recommendation_id] = min(one.day, days.get(one.recommendation_id, one.day))
+    return days

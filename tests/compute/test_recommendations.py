@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from compute.questions import question
 from compute.recommendations.steps import (
     Course,
+    Done,
     Learner,
     Skill,
     Told,
@@ -18,6 +19,7 @@ from compute.recommendations.steps import (
     name_of,
     refused,
     steps,
+    taken,
 )
 from compute.scoping import Tables
 from connectors.warehouse import Warehouse
@@ -113,10 +115,56 @@ def test_what_was_taken_up_and_then_done_is_told_once() -> None:
     def done(days: int, count: int) -> list[tuple[str, str, date, int]]:
         return [("skill", "base", TODAY - timedelta(days=days), count)]
 
-    assert fulfilled(1, [accepted], done(1, 5), TODAY) == [(name, "gap", "base")]
+    assert fulfilled(1, [accepted], done(1, 5), TODAY) == [Done(name, "gap", "base", is_told=False)]
     assert fulfilled(1, [accepted], done(1, 4), TODAY) == []  # a practice has five answers
     assert fulfilled(1, [accepted], done(3, 5), TODAY) == []  # before it was taken up
-    assert fulfilled(1, [accepted, Told(name, "completed", TODAY)], done(1, 5), TODAY) == []
+
+
+@pytest.mark.parametrize(("days", "is_shown"), [(0, True), (6, True), (7, False)])
+def test_what_is_done_can_be_rated_for_a_week(days: int, is_shown: bool) -> None:
+    name, work = name_of(1, "gap", "base", TODAY), [("skill", "base", TODAY - timedelta(days=days), 5)]
+    accepted = Told(name, "accepted", TODAY - timedelta(days=days))
+    called = Told(name, "completed", TODAY - timedelta(days=days))
+    again = Told(name, "completed", TODAY)  # counts from the first time
+    ended = [Done(name, "gap", "base", is_told=True)] if is_shown else []
+    assert fulfilled(1, [again, accepted, called], work, TODAY) == ended
+    assert fulfilled(1, [accepted, called, Told(name, "rated", TODAY)], work, TODAY) == []
+
+
+def test_the_learners_last_word_counts() -> None:
+    name = name_of(1, "next_lesson", "l3", TODAY)
+
+    def at(hour: int, step: str, days: int = 0) -> Told:
+        day = TODAY - timedelta(days=days)
+        return Told(name, step, day, datetime(day.year, day.month, day.day, hour, tzinfo=UTC))
+
+    chosen, changed = at(8, "accepted"), at(9, "modified")
+    assert (taken([chosen], TODAY), refused([chosen], TODAY)) == ({name}, frozenset())
+    assert (taken([changed, chosen], TODAY), refused([changed, chosen], TODAY)) == (frozenset(), {name})
+    back = [changed, chosen, at(10, "accepted")]
+    assert (taken(back, TODAY), refused(back, TODAY)) == ({name}, frozenset())
+    assert taken([*back, at(11, "completed")], TODAY) == frozenset()
+    assert taken([*back, at(9, "completed")], TODAY) == {name}  # done once, and chosen again
+    assert [bool(taken([at(8, "accepted", days)], TODAY)) for days in (13, 14)] == [True, False]
+
+
+def test_what_was_chosen_stays_in_front_but_for_what_is_due_at_once() -> None:
+    review = skill("old", "mastered", last_on=TODAY - timedelta(days=20))
+    assert [s.target_id for s in shown(course(), skills=(review,))] == ["l3", "old"]
+    chosen = frozenset({name_of(1, "review", "old", TODAY)})
+    learner = Learner(1, (course(),), {"old": review})
+    found = steps(learner, TODAY, frozenset(), chosen)
+    assert [(s.target_id, s.said) for s in found] == [("old", "accepted"), ("l3", "")]
+    due = {"assessment_id": "soon", "title": "soon", "due_on": TODAY + timedelta(days=1)}
+    busy = Learner(1, (course(due=(due,)),), {"old": review})
+    assert [s.target_id for s in steps(busy, TODAY, frozenset(), chosen)] == ["soon", "old", "l3"]
+
+
+def test_a_refused_practice_does_not_come_back_for_another_reason() -> None:
+    skills = (skill("top", requires="base"), skill("base", "gap"))
+    unwanted = frozenset({name_of(1, "prerequisite", "base", TODAY)})
+    assert [s.target_id for s in shown(course(), skills=skills)] == ["base", "l3"]
+    assert [s.target_id for s in shown(course(), skills=skills, unwanted=unwanted)] == ["l3"]
 
 
 def test_ids_hold_no_learner_and_last_four_weeks() -> None:
@@ -214,6 +262,31 @@ def test_what_the_learner_said_is_heard(engine: Warehouse) -> None:
     )
     found = [(r["rank"], r["strategy"], r["target_id"]) for r in told(engine, SCHOOL) if r["learner_id"] == 1]
     assert found == [(1, "prerequisite", "base"), (2, "next_lesson", "l3"), (0, "done", "l2")]
+
+
+def test_what_was_chosen_instead_stands_and_what_is_done_waits_to_be_rated(engine: Warehouse) -> None:
+    settle(engine)
+    rows = {r["strategy"]: r for r in told(engine, SCHOOL) if r["learner_id"] == 1}
+    assert {r["said"] for r in rows.values()} == {""}
+    lesson, essay = rows["next_lesson"]["recommendation_id"], rows["due"]["recommendation_id"]
+
+    def say(step: str, name: str, minute: int) -> None:
+        at = MONDAY + timedelta(minutes=minute)
+        engine.append(events([event(f"recommendation_{step}", at, learner_id=1, object_id=name)]))
+
+    def seen() -> list[tuple[int, str, str]]:
+        return [(r["rank"], r["target_id"], r["said"]) for r in told(engine, SCHOOL) if r["learner_id"] == 1]
+
+    say("accepted", essay, 1)
+    say("modified", essay, 2)
+    say("accepted", lesson, 3)
+    assert seen() == [(1, "l2", "accepted"), (2, "base", "")]
+    engine.append(events([event("lesson_complete", MONDAY, learner_id=1, course_id="c1", lesson_id="l2")]))
+    assert seen() == [(1, "base", ""), (2, "l3", ""), (0, "l2", "")]
+    say("completed", lesson, 5)
+    assert seen()[-1] == (0, "l2", "completed")
+    say("rated", lesson, 6)
+    assert seen() == [(1, "base", ""), (2, "l3", "")]
 
 
 def test_the_scope_narrows_and_bad_asks_are_refused(engine: Warehouse) -> None:
