@@ -10,18 +10,20 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
 import urllib.request
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from app.mount import COOKIE
 from app.tour.places import Place
 from app.tour.walker import walker
-from bench.report import Report, percentile, report, show
+from bench.load import Load
+from bench.report import ROOT, Report, percentile, report, show
 from bench.running import Guest, School, school
 from bench.visitors import Tab
 
@@ -29,6 +31,7 @@ PUPIL = "mia"  # whose page is open in Chromium, and who learns in every update
 PATH = "/student"
 TURNS = 10  # updates until a pupil's turn comes again
 OPENING_AT_ONCE = 8
+BATCH = 500  # events a request of what comes in beside it
 # Notes when what a reader sees of the page changes: after the browser has drawn it.
 _WATCH = """() => {
   window.drawnAt = []
@@ -55,7 +58,7 @@ class Watched:
             self.since = None
 
 
-async def lived(where: School, pages: int, seconds: int) -> dict[str, float]:
+async def lived(where: School, pages: int, seconds: int, rate: int) -> dict[str, float]:
     pupils = await asyncio.to_thread(_heard, where)
     watched = [_page(where, pupils[n % len(pupils)]) for n in range(pages - 1)]
     empty_mib = where.mib("ui")
@@ -67,11 +70,13 @@ async def lived(where: School, pages: int, seconds: int) -> dict[str, float]:
     ):
         await asyncio.sleep(2.0)
         await seen.page.evaluate(_WATCH)
+        load = await _loaded(where, rate, seconds + 5.0) if rate else None
         before, began = where.cpu_s(), time.perf_counter()
         sent = await _updates(where, watched, seconds)
         await asyncio.sleep(5.0)
         spent = {name: now - before[name] for name, now in where.cpu_s().items()}
         took = time.perf_counter() - began
+        beside = await _told(load) if load else {}
         drawn: list[float] = await seen.page.evaluate("() => window.drawnAt")
     missed = sum(one.since is not None for one in watched)
     await asyncio.gather(*(one.tab.close() for one in watched), return_exceptions=True)
@@ -89,6 +94,30 @@ async def lived(where: School, pages: int, seconds: int) -> dict[str, float]:
         f"{n}_chromium_p50_ms": statistics.median(pixels) if pixels else -1.0,
         f"{n}_changes": len(every),
         f"{n}_missed": missed + len(sent) - len(pixels),
+        **{f"{n}_{name}": value for name, value in beside.items()},
+    }
+
+
+async def _loaded(where: School, rate: int, seconds: float) -> asyncio.subprocess.Process:
+    """So many events a second of the other school: what is seen of the pages is their own updates."""
+    port = int(where.running.api.rpartition(":")[2])
+    load = Load(str(where.data), port, (where.token, where.other_token), rate, seconds, BATCH, place=1)
+    command = [sys.executable, "-m", "bench.load", json.dumps(asdict(load))]
+    started = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, limit=1 << 26
+    )
+    assert started.stdout
+    await started.stdout.readline()  # its warm-up is over
+    return started
+
+
+async def _told(load: asyncio.subprocess.Process) -> dict[str, float]:
+    assert load.stdout
+    told = json.loads(await load.stdout.readline())
+    await load.wait()
+    return {
+        "acked_per_s": told["accepted"] / told["seconds"],
+        "ack_p99_ms": percentile(told["latencies_ms"], 0.99),
     }
 
 
@@ -178,12 +207,14 @@ def _matched(sent: Sequence[float], drawn: Sequence[float]) -> list[float]:
     return found
 
 
-def measured(sizes: Sequence[int], seconds: int) -> Report:
+def measured(sizes: Sequence[int], seconds: int, rate: int = 0) -> Report:
     figures: dict[str, float] = {}
     for size in sizes:
         with school() as where:  # a fresh one each, so that memory is its own
-            figures |= asyncio.run(lived(where, size, seconds))
+            figures |= asyncio.run(lived(where, size, seconds, rate))
+    beside = (f"beside it {rate:,} events a second of the other school come in",) if rate else ()
     notes = (
+        *beside,
         f"pupils' pages, all open for {seconds} s; one commit a second with an event of every tenth pupil; "
         "cpu_share: 1 is a whole core",
         "a delay counts from the moment the events were sent (their commit is part of it) until the changed "
@@ -200,7 +231,8 @@ def main(options: Sequence[str]) -> int:
         "--sizes", type=int, nargs="+", default=[50, 200, 500], help="open pages (50 200 500)"
     )
     parser.add_argument("--seconds", type=int, default=20, help="of updates, each size (20)")
+    parser.add_argument("--rate", type=int, default=0, help="events a second that come in beside it (0)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     given = parser.parse_args(options)
-    print(show(measured(given.sizes, given.seconds), given.json))
+    print(show(measured(given.sizes, given.seconds, given.rate), given.json))
     return 0

@@ -26,6 +26,7 @@ class Load:
     rate: int
     seconds: float
     batch: int
+    place: int | None = None  # of one organisation's learners only
 
 
 @dataclass(slots=True)
@@ -74,7 +75,9 @@ def bodies(load: Load) -> list[Body]:
     now = datetime.now(UTC) - timedelta(minutes=10)
     made = []
     for number in range(_BODIES):
-        place = 0 if len(days) == 1 or number % 10 < 10 * days[0].share else 1
+        place = load.place
+        if place is None:
+            place = 0 if len(days) == 1 or number % 10 < 10 * days[0].share else 1
         at = (now + timedelta(seconds=number + k / load.batch) for k in range(load.batch))
         made.append(Body([days[place].take(1, moment)[0] for moment in at], load.tokens[place]))
     return made

@@ -20,7 +20,7 @@ from connectors.demo.day import open_days
 from connectors.metadata import Metadata, Person, metadata_of
 
 SIZE = ("--learners", "340", "--courses", "8", "--days", "56")
-SENDER = "amara"  # an administrator of the demo school may send events
+SENDER, OTHER_SENDER = "amara", "ruth"  # administrators of the demo's two schools may send events
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,9 @@ class Guest:
 class School:
     running: Running
     guests: Mapping[str, Sequence[Guest]]  # by role
+    data: Path
     token: str  # with which events are sent
+    other_token: str  # the same for the other school
     lesson: Mapping[str, str]  # of the school: course_id and lesson_id
 
     def take(self, role: str, count: int) -> list[Guest]:
@@ -62,13 +64,13 @@ def school(*options: str) -> Iterator[School]:
         data = Path(folder) / "school"
         shutil.copytree(kept, data, ignore=shutil.ignore_patterns("lock", "*.sock", "*.log"))
         settings = read_settings({}, demo=True, data=data)
-        guests, token = _signed_in(settings)
+        guests, tokens = _signed_in(settings)
         lesson = _lesson(data)
         with demo(data, *options) as running:
-            yield School(running, guests, token, lesson)
+            yield School(running, guests, data, *tokens, lesson)
 
 
-def _signed_in(settings: Settings) -> tuple[dict[str, list[Guest]], str]:
+def _signed_in(settings: Settings) -> tuple[dict[str, list[Guest]], tuple[str, str]]:
     guests: dict[str, list[Guest]] = {}
     with metadata_of(settings) as metadata:
         for person in _people(metadata):
@@ -76,7 +78,10 @@ def _signed_in(settings: Settings) -> tuple[dict[str, list[Guest]], str]:
             guests.setdefault(person.roles[0], []).append(
                 Guest(secret, person.login, person.student_id, person.organisation_id)
             )
-        return guests, metadata.tokens.create(SENDER, ["send-events"], days=1)
+        first, second = (
+            metadata.tokens.create(who, ["send-events"], days=1) for who in (SENDER, OTHER_SENDER)
+        )
+        return guests, (first, second)
 
 
 def _lesson(data: Path) -> dict[str, str]:
