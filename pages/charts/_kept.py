@@ -1,4 +1,7 @@
-"""Drawings, kept under their answer's key: drawn once per answer, not once per viewer."""
+"""Drawings, kept under their answer's key: drawn once per answer, not once per viewer.
+
+Whatever else a drawing shows or says, of another answer or of the page, belongs into its key.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import orjson
+import pyarrow.compute as pc
 from bokeh.model import Model
 from bokeh.models import FactorRange, Range1d
 from bokeh.plotting import figure
@@ -37,12 +38,17 @@ def bars(
     picked: str = "",
     alternative: str = "",
 ) -> Drawing:
-    """The longest `most`, in the answer's order. `full` ends the axis (100 for per cent); a tap picks `x`."""
-    key = ("bars", answer.key, x, y, unit, most, full, picked, speech, alternative)
+    """The longest `most`, in the answer's order. `full` ends the axis (100 for per cent); a tap picks `x`.
+
+    What is `said` may compare with another answer, so it is part of what the drawing is kept under."""
+    rows = answer.table.filter(pc.is_valid(answer.table[y])).slice(0, most).to_pylist()
+    names = tuple(label(row[x]) for row in rows)
+    tell = said or (lambda row: f"{label(row[x])}: {speech.column(y)} {speech.measured(row[y], unit)}")
+    told = tuple(map(tell, rows))
+    key = ("bars", answer.key, x, y, unit, most, full, picked, speech, alternative, names, told)
 
     def draw() -> Drawing:
-        rows = [row for row in answer.rows() if row[y] is not None][:most]
-        text = _shape(len(rows)).pour(_poured(rows, x, y, unit, label, said, full, picked, speech))
+        text = _shape(len(rows)).pour(_poured(rows, x, y, unit, names, told, full, picked, speech))
         height = len(rows) * BAR + 16
         return Drawing(text, alternative or _alternative(rows, x, y, unit, label, speech), height)
 
@@ -93,15 +99,14 @@ def _poured(
     x: str,
     y: str,
     unit: str,
-    label: Callable[[Any], str],
-    said: Callable[[Mapping[str, Any]], str] | None,
+    called: Sequence[str],
+    told: Sequence[str],
     full: float | None,
     picked: str,
     speech: Speech,
 ) -> dict[str, Any]:
-    names = _told_apart([label(row[x]) for row in rows])
+    names = _told_apart(called)
     shown = [speech.measured(row[y], unit) for row in rows]
-    tell = said or (lambda row: f"{label(row[x])}: {speech.column(y)} {speech.measured(row[y], unit)}")
     top = full or max((row[y] for row in rows), default=1) or 1
     return {
         "points": Columns(
@@ -109,7 +114,7 @@ def _poured(
                 "name": names,
                 "value": [row[y] for row in rows],
                 "shown": shown,
-                "said": [tell(row) for row in rows],
+                "said": [*told],
                 "mark": [orjson.dumps({x: row[x]}, default=str).decode() for row in rows],
                 "alpha": [1.0 if not picked or str(row[x]) == picked else 0.35 for row in rows],
             }
@@ -119,7 +124,7 @@ def _poured(
     }
 
 
-def _told_apart(names: list[str]) -> list[str]:
+def _told_apart(names: Sequence[str]) -> list[str]:
     """Shortened to fit, and still different: an axis has one place for one name."""
     seen: dict[str, int] = {}
     out = []

@@ -44,8 +44,8 @@ def columns(
     """One column for each of `days`; a day without a row is nothing, drawn as nothing. `free` days get
     a pale ground and their name in the tooltip. `running` is not over, `after` and later not yet there."""
     key = (
-        "columns", answer.key, compared.key if compared else "", y, x, tuple(days), unit, running, after,
-        tuple((free or {}).items()), picked, speech, height, alternative,
+        "columns", answer.key, compared.key if compared else "", tuple(compared_days), y, x, tuple(days),
+        unit, running, after, tuple((free or {}).items()), picked, speech, height, alternative,
     )  # fmt: skip
 
     def draw() -> Drawing:

@@ -6,7 +6,7 @@ import pytest
 
 from pages.about import table
 from pages.frame import filter_bar
-from tests.pages.elm import HOLIDAY, TODAY, Elm, Row, count, drawn, figures_of, text_of, within
+from tests.pages.elm import HOLIDAY, TITLES, TODAY, Elm, Row, count, drawn, figures_of, text_of, within
 from tests.pages.elm import card_of as card
 
 TOMORROW = TODAY + timedelta(days=1)
@@ -77,6 +77,38 @@ async def test_courses_stand_by_the_share_of_joiners_who_finished(school: Elm) -
     assert sorted(points["value"], reverse=True) == points["value"]
     assert sorted(points["value"]) == pytest.approx(sorted(wanted.values()))
     assert not told or told == pytest.approx(wanted)
+
+
+def finished_share(rows: list[Row], course: str) -> float | None:
+    of = {
+        kind: {r["learner_id"] for r in rows if r["course_id"] == course and r["event_type"] == kind}
+        for kind in ("course_enroll", "course_complete")
+    }
+    joined = of["course_enroll"]
+    return len(joined & of["course_complete"]) / len(joined) if joined else None
+
+
+async def test_a_bar_tells_the_change_since_the_day_the_period_begins(school: Elm) -> None:
+    """These periods end alike and so have one answer; what it is compared with differs."""
+    for days in (28, 90, 7, 28):
+        since = TOMORROW - timedelta(days=days)
+        span = {"since": since.isoformat(), "until": TOMORROW.isoformat()}
+        best = (await school.cards("head", "/admin", period="own", **span))["best"]
+        assert best is not None
+        told = dict(text.split(": ", 1) for text in drawn(best.drawing, "points")["said"])
+        for course, title in TITLES.items():
+            now = finished_share(school.rows, course)
+            then = finished_share([r for r in school.rows if r["day"] < since], course)
+            assert now is not None
+            points = None if then is None else round((now - then) * 100)
+            day = f"{since:%-d %b}"
+            assert told[title].endswith(
+                "nobody had joined before this period"
+                if points is None
+                else f"{points} points more than on {day}"
+                if points
+                else f"unchanged since {day}"
+            )
 
 
 async def test_course_and_class_narrow_every_number(school: Elm) -> None:
