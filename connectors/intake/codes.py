@@ -85,6 +85,13 @@ REJECTIONS = (
         f'{{{_START},"device":{{"type":"toaster"}}}}',
     ),
     Rejection(
+        "too-large",
+        "The type is not declared yet, and the event is too large to wait until it is.",
+        "Declare the type first, or send an event of at most 256 KiB.",
+        f'{{{_START},"payload":{{"text":"{"long " * 60_000}"}}}}'.replace("session_start", "hologram_viewed"),
+        kept=False,
+    ),
+    Rejection(
         "no-lawful-basis",
         "No lawful basis was recorded for this learner at the time of the event.",
         "Record one (or send consent_granted) first; the event was not kept.",

@@ -57,6 +57,11 @@ class Gatekeeper:
         number = self._number(event_type, -1)
         return ("", "P1") if number < 0 else (event_type, self._types[number].kind.priority)
 
+    def as_sent(self, event_type: str) -> frozenset[str]:
+        """Fields of its payload in which nobody looks for personal data."""
+        number = self._number(event_type, -1)
+        return frozenset() if number < 0 else self._types[number].as_sent
+
     def check(self, school: School, events: Sequence[Event], received: Micros, source: str) -> Checked:
         """`received` is a time for each event."""
         numbers = np.array([self._number(e.event_type, -1) for e in events], dtype=np.int64)

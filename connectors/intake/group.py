@@ -61,6 +61,7 @@ class Part:
     starts: list[int]
     status: Statuses
     why: dict[int, tuple[str, str]] = field(default_factory=dict)  # place -> code, detail
+    quarantined: dict[int, Letter] = field(default_factory=dict)  # by place
     stored: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     consents: list[Consent] = field(default_factory=list)
     repeated: pa.Table = field(default_factory=SCHEMA.empty_table)  # whole events whose ids were known
@@ -137,14 +138,25 @@ class Group:
     def _set_aside(self, part: Part, unknown: list[int], until: int | None = None) -> None:
         """Events of unknown types that arrived before the place `until`, the last of the list first."""
         while unknown and (until is None or unknown[-1] < until):
-            place = unknown.pop()
-            why = self._quarantine.refusal(part.school, part.events[place])
-            if why is not None:
-                part.refuse({place: why})
-            elif not self._quarantine.is_new(part.school, part.events[place]):
-                part.status[place] = DUPLICATE
-            else:
-                part.status[place] = QUARANTINED
+            self._set_one_aside(part, unknown.pop())
+
+    def _set_one_aside(self, part: Part, place: int) -> None:
+        school, event = part.school, part.events[place]
+        why = self._quarantine.refusal(school, event)
+        if why is not None:
+            return part.refuse({place: why})
+        if isinstance(event, Replayed):  # its letter is there
+            part.status[place] = QUARANTINED
+            return None
+        letter = self._quarantine.letter(school, part.source, event)
+        if isinstance(letter, tuple):
+            part.refuse({place: letter})
+        elif self._quarantine.is_new(school, event):
+            part.status[place] = QUARANTINED
+            part.quarantined[place] = letter
+        else:
+            part.status[place] = DUPLICATE
+        return None
 
     def _letters(self) -> list[Letter]:
         letters: list[Letter] = []
@@ -163,11 +175,13 @@ class Group:
             return
         for place in range(start, start + len(submission.events)):
             if part.status[place] == QUARANTINED and submission.keep_letters:
-                yield self._quarantine.letter(school, source, part.events[place])
+                yield part.quarantined[place]
             elif part.status[place] == REJECTED and submission.keep_letters:
                 code, detail = part.why[place]
                 if self._postbox.has_room(school.organisation_id):
-                    yield refused_letter(school, source, code, detail, part.events[place])
+                    event = part.events[place]
+                    as_sent = self._keeper.as_sent(event.event_type)
+                    yield refused_letter(school, source, code, detail, event, as_sent)
 
     def quality(self, batch: pa.Table, inserted: pa.Array) -> pa.Table:
         """How good all that arrived was: what is stored, what was known, what was refused."""

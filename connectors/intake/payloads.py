@@ -49,6 +49,7 @@ class PayloadType:
         self._columns = {f.column: f.name for f in kind.fields if f.column}
         self._left = tuple(n for n, f in declared.items() if not f.column)
         self._free = tuple(n for n, f in declared.items() if f.may_hold_personal_data)
+        self.as_sent = frozenset(declared) - frozenset(self._free)
         checked = _struct(kind.name, kind.fields, forbid_unknown_fields=True)
         left = _struct(kind.name + "_rest", [declared[n] for n in self._left], omit_defaults=True)
         self._checked = msgspec.json.Decoder(list[checked])  # type: ignore[valid-type]

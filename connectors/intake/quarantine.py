@@ -7,7 +7,7 @@ import uuid
 from connectors.intake.consent import Standing
 from connectors.intake.envelope import Replayed
 from connectors.intake.gatekeeper import Event
-from connectors.intake.letters import Letter, quarantined_letter
+from connectors.intake.letters import Letter, Why, quarantined_letter
 from connectors.intake.limits import Limits
 from connectors.intake.school import School
 from connectors.intake.times import SECOND, clock, read_time
@@ -27,7 +27,7 @@ class Quarantine:
     def remember(self, organisation_id: int, event_id: str) -> None:
         self._known.add(_key(organisation_id, event_id))
 
-    def refusal(self, school: School, event: Event) -> tuple[str, str] | None:
+    def refusal(self, school: School, event: Event) -> Why | None:
         """The outside must be right even where the inside cannot be checked yet."""
         at = read_time(event.timestamp)
         if at is None:
@@ -49,7 +49,7 @@ class Quarantine:
         self._new.add(key)
         return True
 
-    def letter(self, school: School, source: str, event: Event) -> Letter:
+    def letter(self, school: School, source: str, event: Event) -> Letter | Why:
         return quarantined_letter(school, source, event)
 
     def confirm(self) -> None:

@@ -13,7 +13,7 @@ from connectors.intake.submission import Outcome, Submission
 from connectors.intake.times import clock
 from connectors.intake.writer import Writer
 from connectors.warehouse.deadletters import DeadLetters, Letter, LetterFilter
-from models.errors import HeadwayError, Unavailable
+from models.errors import HeadwayError, TooMany, Unavailable
 
 _READ = msgspec.json.Decoder(Replayed)
 _LONGEST_S = 120.0
@@ -35,7 +35,15 @@ def replay(writer: Writer, letters: DeadLetters, which: LetterFilter) -> Replay:
     done = Replay()
     tried = [letter for letter in letters.newest(which) if _may_be_tried(letter)]
     # All are handed over before the first answer is waited for: the writer stores them together.
-    sent = [(letter, _send(writer, letter)) for letter in tried]
+    sent: list[tuple[Letter, Answer | None]] = []
+    for letter in tried:
+        try:
+            sent.append((letter, _send(writer, letter)))
+        except TooMany:
+            if not sent:
+                raise
+            break  # the queue is full: the rest goes on waiting
+    done.waiting += len(tried) - len(sent)
     for letter, answer in sent:
         if answer is not None:
             _note(letter, answer.get())
@@ -46,7 +54,7 @@ def replay(writer: Writer, letters: DeadLetters, which: LetterFilter) -> Replay:
                 done.repeated += 1
             case _:
                 done.waiting += 1
-    letters.write(tried)
+    letters.write([letter for letter, _ in sent])
     return done
 
 

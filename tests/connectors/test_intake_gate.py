@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from connectors.intake.consent import FOREVER, Lawfulness, Step
 from connectors.intake.decode import decode
 from connectors.intake.gatekeeper import Gatekeeper
 from connectors.intake.payloads import payload_types
+from connectors.intake.replay import replay
 from connectors.intake.times import LocalTime, read_times
 from connectors.warehouse import Warehouse
 from connectors.warehouse.deadletters import DeadLetters, LetterFilter
@@ -29,7 +31,9 @@ from tests.connectors.intake_school import NOON, ZONE, Door, FixedSchools, body,
 @pytest.fixture
 def door(engine: Warehouse) -> Iterator[Door]:
     child = pseudonym("child-without-consent")
-    schools = FixedSchools.of("s1", "s2", "child-without-consent", birth_dates={child: date(2020, 1, 1)})
+    schools = FixedSchools.of(
+        "s1", "s2", "s-1", "child-without-consent", birth_dates={child: date(2020, 1, 1)}
+    )
     opened = Door(engine, schools)
     yield opened
     opened.close()
@@ -110,6 +114,71 @@ def test_an_unknown_type_is_kept_in_quarantine_and_counted_once(door: Door) -> N
     (letter,) = DeadLetters(door.warehouse).newest(LetterFilter(kind="quarantined"))
     assert letter["event_type"] == "hologram_viewed" and "bo@" not in str(letter["body"])
     assert door.stored() == []
+
+
+def teach(door: Door, **kinds: EventType) -> None:
+    """What a restart with another taxonomy comes to."""
+    door.writer._keeper = Gatekeeper(payload_types({**taxonomy(), **kinds}), key=door.writer._key)
+
+
+def hologram(*fields: PayloadField) -> EventType:
+    return EventType("hologram_viewed", "video", "P1", "A hologram was looked at.", fields)
+
+
+def test_what_is_called_quarantined_is_kept_whole_however_long(door: Door) -> None:
+    long = "a line that says nothing of anybody. " * 3_000
+    event = sent("hologram_viewed", payload={"text": long})
+    assert len(body(event)) > 100_000 and door.send(event).quarantined == 1
+    teach(door, hologram_viewed=hologram())
+    assert replay(door.writer, DeadLetters(door.warehouse), LetterFilter()).replayed == 1
+    (row,) = door.stored()
+    assert json.loads(str(row["payload"])) == {"text": long}
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ('{"a":' * 700 + "1" + "}" * 700, "too-deep"),
+        ('{"a":"' + "long " * 60_000 + '"}', "too-large"),
+    ],
+)
+def test_what_cannot_be_kept_until_its_type_is_known_is_refused(door: Door, payload: str, code: str) -> None:
+    event = sent("hologram_viewed", payload="HERE")
+    raw = json.dumps(event).replace('"HERE"', payload).encode()
+    for _ in range(2):  # nothing of it is remembered either
+        outcome = door.send_body(raw)
+        assert (outcome.quarantined, [r.code for r in outcome.rejected]) == (0, [code])
+    assert DeadLetters(door.warehouse).newest(LetterFilter(kind="quarantined")) == []
+    assert door.send(event | {"payload": {}}).quarantined == 1
+
+
+def test_a_replayed_event_is_the_event_that_was_sent(engine: Warehouse) -> None:
+    """A course called like a pupil, and ids like a card's number: neither way makes others of them."""
+    door = Door(engine, FixedSchools.of(names=("Ada Lovelace", "Max Muster")))
+    card = "4111111111111111"
+    outside: dict[str, object] = {
+        "context": {"course_id": "Ada", "lesson_id": card, "assessment_id": "Lovelace 1"},
+        "device": {"type": "mobile", "os": "Ada", "browser": card},
+        "sequence": 2_147_483_647,
+    }
+    events = [
+        sent("hologram_viewed", payload={"note": "Ada Lovelace says so"}, **outside),
+        sent("quiz_answer", payload={"item_id": card, "skill_id": "Ada", "correct": True}, **outside),
+    ]
+    teach(door, quiz_answer=replace(taxonomy()["quiz_answer"], needs=("video_id",)))
+    told = door.send(*events)
+    assert (told.quarantined, [r.code for r in told.rejected]) == (1, ["missing-field"])
+    teach(door, hologram_viewed=hologram())
+    done = replay(door.writer, DeadLetters(engine), LetterFilter())
+    assert done.answer() == {"replayed": 2, "repeated": 0, "waiting": 0}
+    assert door.send(*events, organisation_id=2).accepted == 2
+    rows: dict[object, list[dict[str, object]]] = {1: [], 2: []}
+    for row in door.stored():
+        rows[row.pop("organisation_id")].append(row | {"received_at": None})
+    assert rows[1] == rows[2]
+    assert {(row["course_id"], row["lesson_id"]) for row in rows[1]} == {("Ada", card)}
+    assert "Lovelace says" not in str(rows)
+    door.close()
 
 
 def test_numbers_outside_their_range_and_unknown_values_are_named(door: Door) -> None:
