@@ -15,6 +15,7 @@ from pages.speech import Speech
 PERIODS = ("week", "last-week", "month", "28d", "90d", "year")
 FRAMES = ("day", "week", "month", "quarter", "year")  # how long each step of a development is
 LONGEST_DAYS = 3 * 366
+EARLIEST = date(2000, 1, 1)  # no event is older: the way in takes none
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,9 @@ def read_filters(
         except (KeyError, ValueError):
             problems.append("filter.unknown_period")
             period = default
-    if not timedelta(0) < until - since <= timedelta(days=LONGEST_DAYS):
-        problems.append("filter.wrong_span")
+    wrong = _wrong(since, until, today)
+    if wrong:
+        problems.append(wrong)
         period, (since, until) = default, span_of(default, today, speech.first_weekday)
     frame = query.get("frame", "week")
     if frame not in FRAMES:
@@ -138,6 +140,16 @@ def read_filters(
         frame=frame,
         problems=tuple(problems),
     )
+
+
+def _wrong(since: date, until: date, today: date) -> str:
+    """Why a span cannot be looked at: the text that says so. One that begins today or earlier has a span
+    before it to compare with."""
+    if not timedelta(0) < until - since <= timedelta(days=LONGEST_DAYS):
+        return "filter.wrong_span"
+    if since > today:
+        return "filter.future_span"
+    return "filter.early_span" if since < EARLIEST else ""
 
 
 def _is_id(text: str) -> bool:
