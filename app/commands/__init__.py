@@ -28,7 +28,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("migrate", "app.commands.migrate", "Bring both databases to this program's schema."),
     Command("organisation", "app.commands.people", "List and add organisations.", "organisation"),
-    Command("user", "app.commands.people", "List and add people.", "user"),
+    Command("user", "app.commands.linking", "List, add, link and erase people.", "user"),
     Command("token", "app.commands.people", "Create, list and revoke API tokens.", "token"),
     Command("audit", "app.commands.people", "Verify the record of who saw and did what.", "audit"),
     Command("import", "app.commands.importing", "Take in events from CSV, NDJSON or Parquet files."),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from connectors.metadata import Metadata, Organisation, Person, Relation, Token
 
 TERMINAL = "terminal"  # who did it, as the audit says: whoever holds the machine and its secret
-_DATA = click.option("--data", type=PLACE, help="Folder of the school; .headway/demo without it.")
+DATA = click.option("--data", type=PLACE, help="Folder of the school; .headway/demo without it.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for scripts.")
 
 
@@ -31,7 +31,7 @@ def organisation() -> None:
 
 @organisation.command("list")
 @_JSON
-@_DATA
+@DATA
 def list_organisations(as_json: bool, data: Path | None) -> None:
     """All organisations."""
     with school_metadata(data) as metadata:
@@ -44,7 +44,7 @@ def list_organisations(as_json: bool, data: Path | None) -> None:
 @click.option("--zone", required=True, help="Its time zone, such as Europe/Berlin.")
 @click.option("--locale", default="en", show_default=True)
 @click.option("--currency", default="EUR", show_default=True)
-@_DATA
+@DATA
 def add_organisation(name: str, zone: str, locale: str, currency: str, data: Path | None) -> None:
     """Add an organisation and print its id."""
     if zone not in available_timezones():
@@ -56,7 +56,7 @@ def add_organisation(name: str, zone: str, locale: str, currency: str, data: Pat
     click.echo(organisation_id)
 
 
-@click.group(short_help="List and add people.")
+@click.group(short_help="List, add, link and erase people.")
 def user() -> None:
     """The people of this installation."""
 
@@ -65,7 +65,7 @@ def user() -> None:
 @click.option("--organisation", "organisation_id", type=int, help="Only those of this organisation's id.")
 @click.option("--role", help="Only those with this role.")
 @_JSON
-@_DATA
+@DATA
 def list_users(organisation_id: int | None, role: str | None, as_json: bool, data: Path | None) -> None:
     """Everybody with login, role and relations. The audit notes that you looked."""
     with school_metadata(data) as metadata:
@@ -117,7 +117,7 @@ def _relation(relation: Relation) -> dict[str, str | None]:
 @click.option("--birth-date", type=click.DateTime(["%Y-%m-%d"]))
 @click.option("--organisation", "organisation_id", type=int, help="Its id; needed where there are several.")
 @click.option("--password/--no-password", default=True, help="Asked for twice, or read from a pipe.")
-@_DATA
+@DATA
 def add_user(
     login: str,
     role: str,
@@ -137,7 +137,7 @@ def add_user(
             str(said["name"]),
             said["email"],
             metadata.roles[role].name,
-            _password() if password else None,
+            asked_password() if password else None,
             born,
             said["student_id"],
         )
@@ -151,7 +151,7 @@ def add_user(
 @click.argument("login")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_JSON
-@_DATA
+@DATA
 def erase_user(login: str, yes: bool, as_json: bool, data: Path | None) -> None:
     """Destroy name, login, e-mail, date of birth, ids and links of LOGIN, for good, and say what stays.
 
@@ -161,9 +161,7 @@ def erase_user(login: str, yes: bool, as_json: bool, data: Path | None) -> None:
 
     settings = school_settings(data)
     with school_metadata(data) as metadata:
-        person = metadata.people.by_login(login)
-        if person is None:
-            raise NotFound("There is nobody with this login. See ./headway user list.")
+        person = person_with(metadata, login)
         if not yes:
             click.confirm("This cannot be undone. Erase this person?", abort=True)
         metadata.audit.write(TERMINAL, "erasure-asked-for", person.id, organisation_id=person.organisation_id)
@@ -176,7 +174,14 @@ def erase_user(login: str, yes: bool, as_json: bool, data: Path | None) -> None:
     click.echo(f"What stays: {told['events']} events under a pseudonym, the audit, and backups made before.")
 
 
-def _password() -> str:
+def person_with(metadata: Metadata, login: str) -> Person:
+    person = metadata.people.by_login(login)
+    if person is None:
+        raise NotFound("There is nobody with this login. See ./headway user list.")
+    return person
+
+
+def asked_password() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -204,7 +209,7 @@ def token() -> None:
     "--actions", required=True, help="What it may do, separated by commas: ask-measures,send-events"
 )
 @click.option("--days", type=float, default=90, show_default=True, help="Days until it ends.")
-@_DATA
+@DATA
 def create_token(login: str, actions: str, days: float, data: Path | None) -> None:
     """Print a new token. It is shown this once and stored as a hash only."""
     wanted = [action.strip() for action in actions.split(",") if action.strip()]
@@ -225,7 +230,7 @@ def create_token(login: str, actions: str, days: float, data: Path | None) -> No
 @token.command("list")
 @click.option("--as", "login", help="Only those of this person.")
 @_JSON
-@_DATA
+@DATA
 def list_tokens(login: str | None, as_json: bool, data: Path | None) -> None:
     """All tokens, without what they were created as."""
     with school_metadata(data) as metadata:
@@ -251,7 +256,7 @@ def _token(token: Token, logins: dict[str, str]) -> dict[str, Any]:
 
 @token.command("revoke")
 @click.argument("token_id")
-@_DATA
+@DATA
 def revoke_token(token_id: str, data: Path | None) -> None:
     """End a token at once, in every running process. TOKEN_ID is what `token list` shows."""
     with school_metadata(data) as metadata:
@@ -267,7 +272,7 @@ def audit() -> None:
 
 @audit.command("verify")
 @_JSON
-@_DATA
+@DATA
 def verify_audit(as_json: bool, data: Path | None) -> int:
     """Find any change, deletion, swap or truncation. Exit code 1 when there is one."""
     with school_metadata(data) as metadata:

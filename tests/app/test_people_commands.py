@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,90 @@ def test_without_any_school_the_way_to_one_is_told(
     said = capsys.readouterr().err
     assert code == 4 and "./headway demo" in said and "Traceback" not in said
     assert not (tmp_path / "none").exists()
+
+
+def guarded(settings: Settings, school: School, login: str, on: date) -> set[int]:
+    """Whose page the person may open on that day, as every question is told."""
+    with opened(settings) as metadata:
+        secret = metadata.sessions.open(school.people[login])
+        viewer = metadata.sessions.viewer(secret)
+        assert viewer is not None
+        return set(metadata.scope_of(viewer, on).learners)
+
+
+def test_a_link_holds_from_its_day_until_it_ends(
+    settings: Settings, school: School, capsys: pytest.CaptureFixture[str]
+) -> None:
+    third, others = school.learners["S3"], {school.learners["S1"], school.learners["S2"]}
+    words = ("guardian", "guards", "S3")
+    code, said = run(capsys, settings, "user", "link", *words, "--from", "2026-02-02")
+    assert code == 0 and said == "guardian guards S3 from 2026-02-02.\n"
+    assert guarded(settings, school, "guardian", date(2026, 2, 1)) == others
+    assert guarded(settings, school, "guardian", date(2026, 2, 2)) == {*others, third}
+    code, said = run(capsys, settings, "user", "link", *words, "--from", "2026-02-05")
+    assert code == 2 and "there already" in said
+    assert run(capsys, settings, "user", "unlink", *words, "--on", "2026-02-09")[0] == 0
+    assert guarded(settings, school, "guardian", date(2026, 2, 8)) == {*others, third}
+    assert guarded(settings, school, "guardian", date(2026, 2, 9)) == others
+    assert run(capsys, settings, "user", "unlink", *words, "--on", "2026-02-10")[0] == 4
+    assert run(capsys, settings, "user", "link", *words, "--from", "2026-03-01")[0] == 0
+    assert guarded(settings, school, "guardian", date(2026, 3, 1)) == {*others, third}
+    assert run(capsys, settings, "user", "unlink", *words, "--on", "2026-03-01")[0] == 0
+    code, said = run(capsys, settings, "user", "link", *words, "--from", "2026-03-01")
+    assert code == 2 and "another day" in said
+    assert sorted(audited(settings)) == ["relation-added"] * 2 + ["relation-ended"] * 2
+
+
+def test_a_teacher_takes_over_a_class_today(
+    settings: Settings, school: School, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, settings, "user", "link", "teacher", "teaches", "K2")[0] == 0
+    with opened(settings) as metadata:
+        mine = {r.object for r in metadata.relations.of(school.people["teacher"], date.today())}
+    assert mine == {"K1", "K2"}
+
+
+def test_a_role_and_a_password_are_changed_and_end_what_was_open(
+    settings: Settings, school: School, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(settings) as metadata:
+        secret = metadata.sessions.open(school.people["teacher"])
+    assert run(capsys, settings, "user", "role", "teacher", "administrator") == (
+        0,
+        "teacher is administrator now.\n",
+    )
+    with opened(settings) as metadata:
+        assert metadata.sessions.viewer(secret) is None
+        fresh = metadata.sessions.open(school.people["teacher"])
+        viewer = metadata.sessions.viewer(fresh)
+        assert viewer is not None and viewer.role == "administrator"
+    monkeypatch.setattr("sys.stdin", io.StringIO("a new long password\n"))
+    assert run(capsys, settings, "user", "password", "teacher")[0] == 0
+    with opened(settings) as metadata:
+        assert metadata.sessions.viewer(fresh) is None
+        assert metadata.passwords.check("teacher", "a new long password") == school.people["teacher"]
+    assert sorted(audited(settings)) == ["password-changed", "role-changed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("link", "nobody", "guards", "S1"), 4, "user list"),
+        (("link", "guardian", "guards", "S9"), 4, "no learner with this id"),
+        (("link", "guardian", "adores", "S1"), 2, "guards"),
+        (("link", "guardian", "guards", "S3", "--from", "2026-03-02", "--until", "2026-03-02"), 2, "--until"),
+        (("role", "teacher", "teecher"), 2, "did you mean 'teacher'"),
+        (("password", "nobody"), 4, "user list"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_and_changes_nothing(
+    settings: Settings,
+    school: School,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    code: int,
+    said: str,
+) -> None:
+    got, line = run(capsys, settings, "user", *words)
+    assert got == code and said in line
+    assert audited(settings) == []
