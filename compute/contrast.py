@@ -14,7 +14,8 @@ COVERAGE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """`low` and `high` are of the difference, one less the other; None where too few are known to say."""
+    """`low` and `high` are of the difference, one less the other; None where too few are known to say
+    (`is_enough` is false), and where all are alike, so that nothing tells what chance does."""
 
     one: float | None
     other: float | None
@@ -26,6 +27,10 @@ class Contrast:
     @property
     def difference(self) -> float | None:
         return None if self.one is None or self.other is None else self.one - self.other
+
+    @property
+    def is_enough(self) -> bool:
+        return min(self.have, self.have_other) >= FEWEST
 
     @property
     def is_clear(self) -> bool:

@@ -87,9 +87,9 @@ class ComparePage(InsightDeeds, Sheet):
             if clear
             else self.say("compare.nothing")
         )
-        few = all(found[name].low is None for name in MEASURES)
+        enough = any(found[name].is_enough for name in MEASURES)
         return Card(
-            self.say("compare.few", n=FEWEST) if few else title,
+            title if enough else self.say("compare.few", n=FEWEST),
             self.say("compare.sub"),
             body=self._chooser() + self._table(found),
             after=paragraph(
@@ -171,9 +171,11 @@ class ComparePage(InsightDeeds, Sheet):
 
     def _difference(self, row: Mapping[str, Any]) -> Markup | str:
         found: Contrast = row["found"]
-        if found.low is None or found.high is None or found.difference is None:
+        if not found.is_enough or found.difference is None:
             return self.say("compare.too_few", n=min(found.have, found.have_other), need=FEWEST)
         name = row["measure"]
+        if found.low is None or found.high is None:
+            return self._alike(name, found.difference)
         if not found.is_clear:
             return self.say("compare.unclear")
         ends = sorted((abs(found.low), abs(found.high)))
@@ -185,6 +187,13 @@ class ComparePage(InsightDeeds, Sheet):
             high=self._value(name, ends[1]),
         )
         return tone(said, "good" if key == "more" else "watch")
+
+    def _alike(self, measure: str, difference: float) -> str:
+        """Everybody did the same, or changed by as much."""
+        if not difference:
+            return self.say("compare.same")
+        key = "more" if difference > 0 else "less"
+        return self.say(f"compare.alike_{key}", by=self._value(measure, abs(difference)))
 
     def _file(self, found: Mapping[str, Contrast], first: Answer) -> Answer:
         columns: dict[str, Any] = {"measure": list(found)}

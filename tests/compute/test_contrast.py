@@ -39,3 +39,12 @@ def test_few_and_none_are_not_judged() -> None:
     assert (none.one, none.other, none.difference) == (None, 1.0, None)
     assert runs({1: 1.0}, {2: 1.0}).have == 0
     assert groups([1] * 9, [9] * 9).low is None  # without any spread nothing is told of chance
+
+
+def test_all_alike_is_not_too_few() -> None:
+    nobody = groups([0] * 28, [0] * 28)
+    assert (nobody.is_enough, nobody.low, nobody.difference, nobody.is_clear) == (True, None, 0.0, False)
+    shifted = runs(dict.fromkeys(range(9), 2.0), dict.fromkeys(range(9), 5.0))
+    assert (shifted.is_enough, shifted.low, shifted.difference) == (True, None, -3.0)
+    assert not groups([0] * 28, [0] * 4).is_enough
+    assert not runs({1: 1.0}, {1: 1.0}).is_enough

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from scipy.stats import ttest_1samp
 
+from compute.contrast import runs
 from compute.matched import Done, TooFew, fared
 from models.errors import NotFound
 from pages.sheet import Asking
@@ -316,6 +317,41 @@ async def test_how_learners_fared_is_what_their_weeks_say(school: Elm) -> None:
         store._clock = held
         for student in chosen:
             store.forget(organisation, school.learners[student])
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "alike", "few"),
+    [
+        ("en-GB", "No clear difference", "no difference", "not enough yet: 0 of 5 learners"),
+        ("de-DE", "Kein klarer Unterschied", "kein Unterschied", "noch nicht genug: 0 von 5 Lernenden"),
+    ],
+)
+async def test_a_class_in_which_nobody_did_anything_is_not_too_small(
+    school: Elm, locale: str, title: str, alike: str, few: str
+) -> None:
+    span = {"period": "own", "since": "2024-01-01", "until": "2024-01-08"}
+    sides = (await school.cards("teacher", "/compare", locale, **span))["sides"]
+    assert sides is not None
+    assert sides.title == title
+    rows = [text_of(row) for row in str(sides.body).split("<tr>")[2:]]
+    assert [row.endswith(f" {alike}") for row in rows] == [True, True, True, False]
+    assert few in rows[3]  # of results there are none
+    single = (await school.cards("tutor", "/compare", locale, **span))["sides"]
+    assert single is not None
+    assert alike not in text_of(single.body)
+    assert single.title != title
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [(0, 2, "2 more for everybody alike"), (5, 2, "3 less for everybody alike"), (3, 3, "no difference")],
+)
+async def test_where_all_changed_alike_chance_is_not_spoken_of(
+    school: Elm, before: float, after: float, said: str
+) -> None:
+    sheet = await school.sheet("teacher", "/compare")
+    found = runs(dict.fromkeys(range(28), float(after)), dict.fromkeys(range(28), float(before)))
+    assert sheet._difference({"measure": "active_days", "found": found}).startswith(said)
 
 
 async def test_a_class_is_compared_with_its_own_weeks_before(school: Elm) -> None:
