@@ -80,8 +80,8 @@ class PayloadType:
         for name in self._free:
             if name in self._left:
                 for row in rows:
-                    if text := getattr(row, name):
-                        setattr(row, name, clean(text))
+                    if value := getattr(row, name):
+                        setattr(row, name, cleaned(value, clean))
         lines = _ENCODE.encode_lines(rows).decode().split("\n")
         return [line if line != "{}" else None for line in lines[:count]]
 

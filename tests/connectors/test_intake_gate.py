@@ -106,6 +106,38 @@ def test_the_good_events_of_a_batch_with_bad_ones_are_kept_at_their_own_indexes(
     assert {row["event_id"] for row in door.stored()} == {event["event_id"] for event in good}
 
 
+@pytest.mark.parametrize("undeclared", [{}, {"extra": 1}], ids=["the fast path", "one by one"])
+def test_personal_data_is_found_in_short_fields_and_in_objects(
+    engine: Warehouse, undeclared: dict[str, object]
+) -> None:
+    door = Door(engine, FixedSchools.of(names=("Ada Lovelace",)))
+    inputs = {
+        "who": "anna@example.org",
+        "+49 170 1234567": 1,
+        "deep": [{"name": "Ada Lovelace"}],
+        "days": 0.5,
+    }
+    card = {"card": 4111111111111111}
+    sends: list[tuple[str, dict[str, object]]] = [
+        ("quiz_answer", {"item_id": "i1", "correct": True, "choice": "anna@example.org"}),
+        ("quiz_answer", {"item_id": "i1", "correct": True, "choice": "B"}),
+        ("feature_used", {"feature": "mail to anna@example.org"}),
+        ("prediction_served", {"model_id": "m", "prediction_id": "p", "probability": 0.5, "inputs": inputs}),
+        ("prediction_served", {"model_id": "m", "prediction_id": "q", "probability": 0.5, "inputs": card}),
+    ]
+    outcome = door.send(*(sent(kind, payload=payload | undeclared) for kind, payload in sends))
+    assert outcome.accepted == len(sends), outcome.rejected
+    rows = door.stored()
+    assert {row["choice"] for row in rows if row["item_id"]} == {"[e-mail]", "B"}
+    found = [json.loads(str(row["payload"]))["inputs"] for row in rows if row["object_id"] == "m"]
+    assert sorted(found, key=len) == [
+        {"card": "[card]"},
+        {"who": "[e-mail]", "[phone]": 1, "deep": [{"name": "[name]"}], "days": 0.5},
+    ]
+    assert "anna@" not in str(rows) and "Lovelace" not in str(rows)
+    door.close()
+
+
 def test_an_unknown_type_is_kept_in_quarantine_and_counted_once(door: Door) -> None:
     event = sent("hologram_viewed", payload={"text": "mail bo@example.org"})
     assert door.send(event).quarantined == 1
