@@ -226,6 +226,13 @@ def _check(settings: Settings) -> None:
         )
     if settings.warehouse == settings.metadata:
         raise BadSettings("HEADWAY_WAREHOUSE and HEADWAY_METADATA must name two databases, not the same one.")
+    for proxy in settings.proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise BadSettings(
+                f"HEADWAY_PROXIES: '{proxy}' is no address or network such as 10.0.0.7 or 10.0.0.0/8."
+            ) from None
     for name in ("port", "api_port"):
         if not 0 <= getattr(settings, name) <= 65535:
             raise BadSettings(f"{PREFIX}{name.upper()} must be between 0 and 65535.")

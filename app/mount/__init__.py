@@ -9,6 +9,7 @@ import asyncio
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ from app.mount.handlers import (
     SocketHandler,
 )
 from app.mount.headers import Headers
+from app.mount.proxies import Proxies
 from pages import PAGES, Page
 
 __all__ = ["COOKIE", "Doorway", "Persona", "build_server", "serve"]
@@ -52,13 +54,16 @@ def build_server(
     origins: Sequence[str] = (),
     demo: bool = False,
     secure: bool = False,
+    proxies: Sequence[str] = (),
     pages: tuple[Page, ...] = PAGES,
 ) -> Server:
-    """Not started yet. `origins` are host:port pairs under which browsers reach it; `secure` says https."""
+    """Not started yet. `origins` are host:port pairs under which browsers reach it; `secure` says https;
+    `proxies` are addresses or networks whose word on visitors is believed."""
     levers.pull()
     pn.extension()
     entry = Entry(doorway, {page.path: page for page in pages}, secret)
-    ours = {"entry": entry, "pages": pages, "demo": demo, "secure": secure}
+    believed = Proxies(proxies)
+    ours = {"entry": entry, "pages": pages, "demo": demo, "secure": secure, "proxies": believed}
     reached = list(origins) or [f"{host}:{port}" for host in ("localhost", "127.0.0.1")]
     with _our_handlers(), _signals_kept():
         server = get_server(
@@ -87,7 +92,7 @@ def build_server(
             ],
             default_handler_class=NothingHere,
         )
-    server._tornado.transforms.insert(0, Headers)
+    server._tornado.transforms.insert(0, partial(Headers, believed))
     server._tornado.settings["hosts"] = LOOPBACK | {urlsplit(f"//{each}").hostname for each in reached}
     return server
 

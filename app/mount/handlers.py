@@ -15,6 +15,7 @@ from tornado.web import HTTPError, RequestHandler
 from app.doorway import Persona
 from app.mount.entry import COOKIE, SIGN_IN, Entry, secret_of
 from app.mount.headers import FOR_GOOD, nonce_of
+from app.mount.proxies import Proxies
 from models.errors import HeadwayError, NotSignedIn, TooMany, Unavailable
 from pages import Page, about, assets, shell
 from pages.speech import Speech, languages
@@ -85,8 +86,11 @@ class NothingHere(Plain):
 class Door(Plain):
     """Handlers that know the way to core."""
 
-    def initialize(self, entry: Entry, pages: tuple[Page, ...], demo: bool, secure: bool) -> None:
+    def initialize(
+        self, entry: Entry, pages: tuple[Page, ...], demo: bool, secure: bool, proxies: Proxies
+    ) -> None:
         self.entry, self.pages, self.demo, self.secure = entry, pages, demo, secure
+        self.proxies = proxies
 
     def keep(self, secret: str) -> None:
         self.set_cookie(COOKIE, secret, httponly=True, samesite="Lax", secure=self.secure, path="/")
@@ -146,7 +150,7 @@ class SignIn(Door):
             self.get_body_argument("login", ""),
             self.get_body_argument("password", "", strip=False),
         )
-        return await self.entry.doorway.sign_in(login, password, self.request.remote_ip or "", was)
+        return await self.entry.doorway.sign_in(login, password, self.proxies.address(self.request), was)
 
     def _has_page(self, persona: Persona) -> bool:
         """Whoever would find nothing behind the door is not offered."""

@@ -7,6 +7,8 @@ import secrets
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
+from app.mount.proxies import Proxies
+
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -32,9 +34,9 @@ def nonce_of(request: HTTPServerRequest) -> str:
 
 
 class Headers(OutputTransform):
-    def __init__(self, request: HTTPServerRequest) -> None:
+    def __init__(self, proxies: Proxies, request: HTTPServerRequest) -> None:
         super().__init__(request)
-        self._request = request
+        self._proxies, self._request = proxies, request
 
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
@@ -45,7 +47,7 @@ class Headers(OutputTransform):
             headers[name] = value
         headers.pop("Server", None)
         if headers.get("Content-Type", "").startswith("text/html"):
-            secure = self._request.protocol == "https"
+            secure = self._proxies.is_https(self._request)
             socket = f"{'wss' if secure else 'ws'}://{self._request.host}"
             headers["Content-Security-Policy"] = POLICY.format(nonce=nonce_of(self._request), socket=socket)
             headers.setdefault("Cache-Control", "no-store")

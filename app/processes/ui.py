@@ -35,6 +35,7 @@ async def serve_pages(doorway: Doorway, settings: Settings) -> int:
         origins=_origins(settings),
         demo=settings.demo,
         secure=any(origin.startswith("https://") for origin in settings.origins),
+        proxies=settings.proxies,
     )
     return 0
 

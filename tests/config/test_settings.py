@@ -123,3 +123,8 @@ def test_warehouse_and_metadata_are_two_databases() -> None:
     both = {"HEADWAY_WAREHOUSE": address, "HEADWAY_METADATA": address}
     with pytest.raises(BadSettings, match="two databases"):
         read_settings(both | {"HEADWAY_SECRET": "0123456789abcdef" * 3})
+
+
+def test_a_proxy_that_is_no_address_is_refused(school: dict[str, str]) -> None:
+    with pytest.raises(BadSettings, match="'nowhere' is no address or network"):
+        read_settings(school | {"HEADWAY_PROXIES": "10.0.0.0/8,nowhere"})
