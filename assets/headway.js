@@ -130,7 +130,7 @@ async function draw(name, place, text) {
   try {
     const views = await window.Bokeh.embed.embed_item({...item, target_id: null}, place)
     state.views = [...views]
-    for (const view of state.views) listen(name, view.model.document)
+    for (const view of state.views) if (view.canvas_view) listen(name, view)
     unstop(place)
   } catch (error) {
     place.dataset.failed = ""
@@ -155,10 +155,15 @@ function complete() {
   root.dataset.ready = "complete"
   performance.mark("headway-complete")
 }
-/* A tap on a mark: the drawing carries each mark's dimension values in a column called "mark". */
-function listen(name, doc) {
-  for (const one of doc._all_models ? doc._all_models.values() : []) {
-    if (one.type !== "ColumnDataSource" || !one.data.mark) continue
+/* A tap on a mark: the drawing carries each mark's dimension values in a column called "mark". The same
+   drawing may stand on a page that has no use for them: there it is looked at, and nothing else. */
+function listen(name, view) {
+  const all = [...view.model.document._all_models.values()]
+  const taken = all.filter((one) => one.type === "ColumnDataSource" && one.data.mark && isTaken(one.data.mark[0]))
+  for (const one of all) if (one.type === "TapTool") one.active = taken.length > 0
+  const bus = view.canvas_view.ui_event_bus, point = bus.set_cursor.bind(bus)
+  bus.set_cursor = (cursor) => point(cursor === "crosshair" ? (taken.length ? "pointer" : "default") : cursor)
+  for (const one of taken) {
     one.selected.properties.indices.change.connect(() => {
       const [at] = one.selected.indices
       if (at === undefined) return
@@ -169,6 +174,7 @@ function listen(name, doc) {
     })
   }
 }
+const isTaken = (mark) => Boolean(mark) && Object.keys(JSON.parse(mark)).some((key) => model.takes.includes(key))
 function redraw() {
   for (const [name, state] of [...drawn]) {
     const place = card(name).querySelector(".drawing")

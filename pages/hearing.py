@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import orjson
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from pages.sheet import Sheet
 
+SPANS = {"day": 1, "week": 7}  # marks that are a period of their own, in days
+
 
 class Hearing:
     """One method a kind of message. Mixed into the sheet, whose state it turns."""
@@ -34,12 +36,14 @@ class Hearing:
     filters: Filters
     cards: dict[str, Card]
     turns: dict[str, tables.Turn]
+    _wide: Filters | None = None  # what the page looked at before a tap on a day or a week
 
     if TYPE_CHECKING:  # what the sheet does
 
         def read_query(self, query: Mapping[str, str]) -> Filters: ...
         def _later(self, news: dict[str, Any]) -> None: ...
         def _run(self, work: Coroutine[Any, Any, None]) -> None: ...
+        def _rest(self) -> None: ...
         async def _first(self) -> None: ...
         async def _fill(self, slots: Sequence[Slot]) -> None: ...
         async def _ask_again(self, slots: Sequence[Slot]) -> None: ...
@@ -53,6 +57,8 @@ class Hearing:
         query = message.get("query")
         if isinstance(query, dict) and len(query) < 32:
             self.place({str(k): str(v)[:200] for k, v in query.items()})
+        else:
+            self._rest()
 
     def place(self, query: Mapping[str, str]) -> None:
         """The URL changed: ask everything again."""
@@ -63,12 +69,24 @@ class Hearing:
     def _hear_pick(self, message: Mapping[str, Any]) -> None:
         mark = message.get("mark")
         if message.get("slot") in self.cards and isinstance(mark, dict):
-            known = {str(k): str(v)[:200] for k, v in mark.items() if k in self.marks and v is not None}
-            if known:
+            known = {str(k): str(v)[:200] for k, v in mark.items() if k in self.taken and v is not None}
+            if known and all(k in self.marks or _span(k, v) for k, v in known.items()):
                 self.picked(str(message["slot"]), known)
+                return
+        self._rest()
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The marks that a click does something with: a page with a period looks at a day as its period."""
+        spans = SPANS if "period" in self.visit.page.filters and not {*SPANS} & {*self.marks} else ()
+        return (*self.marks, *spans)
 
     def picked(self, slot: str, mark: Mapping[str, str]) -> None:
         """A click on a mark narrows the page; a second click on it widens it again."""
+        span = next((_span(k, v) for k, v in mark.items() if k not in self.marks), None)
+        if span is not None:
+            self._look_at(*span)
+            return
         marks = {k: v for k, v in self.filters.marks.items() if k not in mark}
         if any(self.filters.marks.get(k) != v for k, v in mark.items()):
             marks.update(mark)
@@ -78,7 +96,24 @@ class Hearing:
 
     def narrowed(self, name: str, value: str) -> str:
         """Where a click on a mark leads: the same for who reads the chart as a table."""
-        return self.filters.link(**{name: value})
+        if name in self.marks:
+            return self.filters.link(**{name: value})
+        span = _span(name, value)
+        own = {"period": "own", "since": f"{span[0]}", "until": f"{span[1]}"} if span else {}
+        return self.filters.link(**own)
+
+    def _look_at(self, since: date, until: date) -> None:
+        """That span as the page's period; if it is that already, the period before it."""
+        was = self.filters
+        if (was.since, was.until) == (since, until):
+            wide = self._wide or self.read_query({})
+            period, since, until = wide.period, wide.since, wide.until
+        else:
+            self._wide = was if was.period != "own" else self._wide
+            period = "own"
+        self.filters = replace(was, period=period, since=since, until=until)
+        self._later({"state": self.filters.link()})
+        self._run(self._fill(self.slots))
 
     def _hear_do(self, message: Mapping[str, Any]) -> None:
         deed = getattr(self, f"do_{message.get('deed')}", None)
@@ -115,6 +150,14 @@ class Hearing:
 
     def _hear_again(self, message: Mapping[str, Any]) -> None:
         self._run(self._first() if not self.offered.known else self._fill(self.slots))
+
+
+def _span(name: str, value: str) -> tuple[date, date] | None:
+    try:
+        since = date.fromisoformat(value)
+        return since, since + timedelta(days=SPANS[name])
+    except (ValueError, OverflowError):
+        return None
 
 
 def dumped(content: dict[str, Any]) -> str:

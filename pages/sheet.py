@@ -61,13 +61,17 @@ class Sheet(Hearing, Viewer):
         self.cards: dict[str, Card] = {}
         self.filters = self.read_query(visit.query)
         self.stage: Stage = (visit.stage or Stage)(
-            told=self._told, names=[slot.name for slot in self.slots], state=self.filters.link()
+            told=self._told,
+            names=[slot.name for slot in self.slots],
+            takes=list(self.taken),
+            state=self.filters.link(),
         )
         self.turns: dict[str, tables.Turn] = {}
         self.titles: dict[str, str] = {}  # of what was clicked
         self._pulse = Pulse(visit.desk, self._moved)
         self._running: set[asyncio.Task[None]] = set()
-        self._round = 0
+        self._round = self._over = 0  # of asking all cards: begun, and done
+        self._rests = 0
         self._news: dict[str, Any] = {}
         self._hour = self._hour_now()  # of the newest round of all cards
         self._troubled: set[str] = set()  # cards that say that something went wrong
@@ -146,6 +150,7 @@ class Sheet(Hearing, Viewer):
             first = self.slots[0].name
             told = frame.problem(self.visit.speech, error)
             self._apply({slot.name: told if slot.name == first else None for slot in self.slots})
+            self._rest()
             if isinstance(error, Unavailable):
                 await asyncio.sleep(RETRY_S)
                 self._run(self._first())
@@ -160,7 +165,15 @@ class Sheet(Hearing, Viewer):
         now = self._round
         await asyncio.gather(*(self._fill_one(slot, now) for slot in slots))
         if now == self._round:
-            self._later({"filled": now})
+            self._over = now
+            self._rest()
+
+    def _rest(self) -> None:
+        """Every message that the browser waits for is answered, also one that changed nothing: at once, or
+        at the end of the round that is under way."""
+        if self._over == self._round:
+            self._rests += 1
+            self._later({"filled": self._rests})
 
     async def _fill_one(self, slot: Slot, now: int) -> None:
         card = await self._card(slot)
