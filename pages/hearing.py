@@ -127,8 +127,8 @@ class Hearing:
         except HeadwayError as error:
             self._later({"notice": frame.in_short(self.visit.speech, error)})
             return
-        self._later({"notice": ""})
-        await self._fill([slot for slot in self.slots if slot.name in (again or ())])
+        self._later({"notice": "", "bar": frame.filter_bar(cast("Sheet", self))})
+        await self._ask_again([slot for slot in self.slots if slot.name in (again or ())])
 
     def _hear_open(self, message: Mapping[str, Any]) -> None:
         name, what = str(message.get("slot")), message.get("what")

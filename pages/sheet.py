@@ -71,7 +71,8 @@ class Sheet(Hearing, Viewer):
         self._pulse = Pulse(visit.desk, self._moved)
         self._running: set[asyncio.Task[None]] = set()
         self._round = self._over = 0  # of asking all cards: begun, and done
-        self._rests = 0
+        self._rests = self._begun = 0
+        self._on_screen: dict[str, int] = {}  # of each card, which of all those begun is on screen
         self._news: dict[str, Any] = {}
         self._hour = self._hour_now()  # of the newest round of all cards
         self._troubled: set[str] = set()  # cards that say that something went wrong
@@ -176,8 +177,11 @@ class Sheet(Hearing, Viewer):
             self._later({"filled": self._rests})
 
     async def _fill_one(self, slot: Slot, now: int) -> None:
+        begun = self._begun = self._begun + 1
         card = await self._card(slot)
-        if now == self._round:  # else the reader has moved on
+        # Else the reader has moved on, or a card that was asked for later is there already.
+        if now == self._round and begun > self._on_screen.get(slot.name, 0):
+            self._on_screen[slot.name] = begun
             self._apply({slot.name: card})
 
     async def _card(self, slot: Slot) -> Card | None:
@@ -232,6 +236,7 @@ class Sheet(Hearing, Viewer):
         """A card's answers without its page: for its file."""
         if slot not in {one.name for one in self.slots}:
             raise NotFound()
+        await self.visit.desk.do("take_out", page=self.visit.page.path.strip("/"), card=slot)
         self.for_file = True  # who asks for a list's file has asked for the list
         await self.prepare()
         self.filters = filters.checked(self.filters, self.offered)
