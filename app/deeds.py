@@ -16,6 +16,7 @@ from app.looks import Caller
 from app.own_data import give_consent, withdraw_consent
 from app.recommending import judge_insight, recommendation
 from app.school_settings import SCHOOL_SETTINGS
+from app.taking import take_out
 from connectors.metadata.board import NICKNAME
 from models.errors import BadQuestion, NotFound, TooLarge, unknown
 
@@ -30,6 +31,7 @@ class Deed:
     meaning: str
     run: Callable[..., Any]
     action: str
+    writes_itself: bool = False  # its own row of the audit says more than its name
 
 
 def save_setting(caller: Caller, name: str, value: Any = None) -> None:
@@ -105,5 +107,11 @@ DEEDS: dict[str, Deed] = {
     "recommendation": Deed("Say what became of a recommendation.", recommendation, "own-data"),
     "judge_insight": Deed("Say whether a finding was useful.", judge_insight, "own-preferences"),
     "erase_person": Deed("Destroy what is personal about somebody.", erase_person, "handle-cases"),
+    "take_out": Deed(
+        "Take what a card shows out as a file: who may, and that it was done.",
+        take_out,
+        "",
+        writes_itself=True,
+    ),
     "sign_out": Deed("End the own session, everywhere it is open.", sign_out, ""),
 }

@@ -56,9 +56,8 @@ def _table(sheet: Sheet, answer: Answer) -> Markup:
         for row in rows
     )
     rest = answer.table.num_rows - len(rows)
-    note = (
-        Markup('<p class="sub">{}</p>').format(speech.say("table.rest", n=rest)) if rest > 0 else Markup("")
-    )
+    told = speech.say("table.rest" if sheet.visit.may_take_out else "table.left_out", n=rest)
+    note = Markup('<p class="sub">{}</p>').format(told) if rest > 0 else Markup("")
     return Markup(
         '<div class="scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}'
     ).format(head, body, note)

@@ -58,7 +58,7 @@ def _more(sheet: Sheet, slot: Slot, shown: Card) -> Markup:
     opens = [Markup('<button type="button" data-open="about">{}</button>').format(say("card.about"))]
     if shown.drawing is not None or shown.pictured:
         opens.append(Markup('<button type="button" data-open="table">{}</button>').format(say("card.table")))
-    if not shown.file:
+    if not (shown.file and sheet.visit.may_take_out):
         return Markup('<footer class="more">{}</footer>').format(join(opens))
     opens.append(
         Markup('<a href="/download{}/{}.csv{}" download>{}</a>').format(

@@ -36,6 +36,11 @@ class Visit:
     query: Mapping[str, str] = field(default_factory=dict)
     stage: Callable[..., Any] | None = None  # what draws the cards; a notebook has its own
 
+    @property
+    def may_take_out(self) -> bool:
+        """Is a card's file offered? Core decides once more when it is asked for."""
+        return self.desk.viewer.may("export-data") or self.desk.viewer.may("take-along")
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

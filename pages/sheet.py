@@ -70,6 +70,8 @@ class Sheet(Hearing, Viewer):
         self.titles: dict[str, str] = {}  # of what was clicked
         self._pulse = Pulse(visit.desk, self._moved)
         self._running: set[asyncio.Task[None]] = set()
+        self._wanted = asyncio.Event()  # a first attempt, before its time
+        self._is_starting = False
         self._round = self._over = 0  # of asking all cards: begun, and done
         self._rests = self._begun = 0
         self._on_screen: dict[str, int] = {}  # of each card, which of all those begun is on screen
@@ -94,7 +96,6 @@ class Sheet(Hearing, Viewer):
             choices(related.get("courses"), "course_id", "title"),
             choices(related.get("classes"), "class_id", "title"),
             self.visit.me.children,
-            known=True,
         )
 
     def mark_label(self, name: str, value: str) -> str:
@@ -144,21 +145,36 @@ class Sheet(Hearing, Viewer):
             task.cancel()
 
     async def _first(self) -> None:
-        try:
-            await self.prepare()
-        except HeadwayError as error:
-            # Said once: what is wrong is wrong with the whole page.
-            first = self.slots[0].name
-            told = frame.problem(self.visit.speech, error)
-            self._apply({slot.name: told if slot.name == first else None for slot in self.slots})
-            self._rest()
-            if isinstance(error, Unavailable):
-                await asyncio.sleep(RETRY_S)
-                self._run(self._first())
+        """Until core is there. Who presses "Try again" meanwhile makes the next attempt come at once."""
+        self._wanted.set()
+        if self._is_starting:
             return
+        self._is_starting = True
+        try:
+            while (error := await self._unready()) is not None:
+                # Said once: what is wrong is wrong with the whole page.
+                first = self.slots[0].name
+                told = frame.problem(self.visit.speech, error)
+                self._apply({slot.name: told if slot.name == first else None for slot in self.slots})
+                self._rest()
+                if not isinstance(error, Unavailable):
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wanted.wait(), RETRY_S)
+        finally:
+            self._is_starting = False
+        self._is_ready = True
         self.filters = filters.checked(self.filters, self.offered)
         self._pulse.start()
         await self._fill(self.slots)
+
+    async def _unready(self) -> HeadwayError | None:
+        self._wanted.clear()
+        try:
+            await self.prepare()
+        except HeadwayError as error:
+            return error
+        return None
 
     async def _fill(self, slots: Sequence[Slot]) -> None:
         self._round += 1
