@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
-from time import monotonic
 from typing import Protocol
 
 from connectors.intake.consent import Lawfulness
@@ -11,8 +12,6 @@ from connectors.intake.personal import Finder
 from connectors.intake.school import Memory, School, of_age, steps
 from connectors.intake.times import LocalTime
 from connectors.metadata import Consent, Metadata
-
-_PEOPLE_EVERY_S = 30.0
 
 
 class Schools(Protocol):
@@ -31,8 +30,17 @@ class Schools(Protocol):
         ...
 
     def reread(self) -> None:
-        """Forget consents that were taken from events whose commit failed."""
+        """Forget consents that were taken from events whose commit failed: with the next `refresh`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Of a person: what the gate has to know."""
+
+    name: str
+    learner_id: int | None
+    born: date | None
 
 
 class RecordedSchools:
@@ -40,8 +48,9 @@ class RecordedSchools:
         self._metadata = metadata
         self._schools: dict[int, School] = {}
         self._last_ids: dict[int, int] = {}
-        self._number = -1
-        self._people_version, self._people_read = -1, -_PEOPLE_EVERY_S
+        self._known: dict[int, dict[str, _Known]] = {}  # of each organisation, by person
+        self._number = self._version = self._people_number = -1
+        self._is_stale = False
 
     def get(self, organisation_id: int) -> School:
         school = self._schools.get(organisation_id)
@@ -64,31 +73,41 @@ class RecordedSchools:
         return school
 
     def refresh(self) -> None:
+        """Noted as read once it is: what fails here fails the commit, and is read again before the next."""
+        if self._is_stale:
+            for school in self._schools.values():
+                self._begin_anew(school)
+            self._is_stale = False
         number = self._metadata.consents.number()
         if number != self._number:
-            self._number = number
             for school in self._schools.values():
                 self._read_consents(school)
-        if monotonic() - self._people_read > _PEOPLE_EVERY_S:
+            self._number = number
+        version = self._metadata.version()
+        if version != self._version:
             self._refresh_people()
+            self._version = version
 
     def _refresh_people(self) -> None:
-        self._people_read = monotonic()
-        version = self._metadata.version()
-        if version != self._people_version:
-            self._people_version = version
+        """The version moves with each sign-out; that somebody came or went is rarer."""
+        number = self._metadata.people.number()
+        if number != self._people_number:
             for school in self._schools.values():
                 self._read_people(school)
+            self._people_number = number
 
     def _read_people(self, school: School) -> None:
-        names: list[str] = []
-        born: dict[int, date] = {}
-        for person in self._metadata.people.all(school.organisation_id):
-            names.append(person.name)
-            if person.birth_date and person.student_id:
-                born[school.learners[person.student_id]] = person.birth_date
-        school.finder = Finder(names)
-        school.lawful.grow_up(of_age(born))
+        known = self._known.get(school.organisation_id, {})
+        come, gone = self._metadata.people.news(school.organisation_id, known)
+        if not come and not gone:
+            return
+        fresh = {person_id: one for person_id, one in known.items() if person_id not in gone}
+        for person in come:
+            learner_id = None if person.student_id is None else school.learners[person.student_id]
+            fresh[person.id] = _Known(person.name, learner_id, person.birth_date)
+        school.finder = Finder(one.name for one in fresh.values())
+        school.lawful.grow_up(_of_age(fresh))
+        self._known[school.organisation_id] = fresh
 
     def _read_consents(self, school: School) -> None:
         after = self._last_ids.get(school.organisation_id, 0)
@@ -103,13 +122,22 @@ class RecordedSchools:
     def forget(self, organisation_id: int) -> None:
         school = self._schools.get(organisation_id)
         if school is not None:
+            self._known.pop(organisation_id, None)
             school.finder = Finder(person.name for person in self._metadata.people.all(organisation_id))
             school.learners.clear()
             school.sessions.clear()
 
     def reread(self) -> None:
-        for school in self._schools.values():
-            school.lawful = Lawfulness()
-            self._last_ids.pop(school.organisation_id, None)
-            self._read_people(school)
-            self._read_consents(school)
+        self._is_stale = True
+
+    def _begin_anew(self, school: School) -> None:
+        self._last_ids.pop(school.organisation_id, None)
+        school.lawful = Lawfulness(_of_age(self._known.get(school.organisation_id, {})))
+        self._read_people(school)
+        self._read_consents(school)
+
+
+def _of_age(known: Mapping[str, _Known]) -> dict[int, int]:
+    return of_age(
+        {one.learner_id: one.born for one in known.values() if one.learner_id is not None and one.born}
+    )

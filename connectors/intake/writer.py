@@ -173,7 +173,11 @@ class Writer:
             self._quarantine,
             self._judge,
         )
-        batch = group.check(taken)
+        try:
+            batch = group.check(taken)
+        except BaseException:
+            self._undo()
+            raise
         started = perf_counter()
         if batch.is_empty:
             group.watermark = self._warehouse.watermark().number
@@ -183,8 +187,7 @@ class Writer:
             appended = self._append(batch, group)
         except BaseException:
             self._ids.add(batch.prints)
-            self._quarantine.undo()
-            self._schools.reread()
+            self._undo()
             raise
         self._recording.add(group.consents())
         self.counters.commit.observe(perf_counter() - started)
@@ -197,6 +200,11 @@ class Writer:
             inserted = batch.table if self._ids.are_sure else batch.table.filter(appended.inserted)
             self._published(inserted, appended)
         return group
+
+    def _undo(self) -> None:
+        """What the check of a group changed in memory: nothing of it is stored."""
+        self._quarantine.undo()
+        self._schools.reread()
 
     def _append(self, batch: Batch, group: Group) -> Appended:
         waiting, counted = list(self._uncounted), []

@@ -9,7 +9,16 @@ from sqlalchemy import Connection, delete, select, update
 
 from connectors.metadata.interventions import drop_indexed
 from connectors.metadata.keys import micros, now
-from connectors.metadata.schema import MEMBERSHIPS, PEOPLE, PERSON_KEYS, RELATIONS, SESSIONS, SETTINGS, TOKENS
+from connectors.metadata.schema import (
+    MEMBERSHIPS,
+    PEOPLE,
+    PEOPLE_MARK,
+    PERSON_KEYS,
+    RELATIONS,
+    SESSIONS,
+    SETTINGS,
+    TOKENS,
+)
 from connectors.metadata.store import Store
 from models.errors import Unavailable
 
@@ -25,6 +34,7 @@ def forget(store: Store, person_id: str) -> None:
         connection.execute(delete(SETTINGS).where(SETTINGS.c.owner == person_id))
         row = update(PEOPLE).where(PEOPLE.c.id == person_id)
         connection.execute(row.values(**_EMPTY, forgotten_at=micros(now())))
+        store.move(connection, PEOPLE_MARK)
         store.bump(connection)
     _scrub(store)
 

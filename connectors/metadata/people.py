@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ from connectors.metadata.forgetting import forget
 from connectors.metadata.keys import Keys, micros, new_key, now, seal, unseal
 from connectors.metadata.organisations import Organisations
 from connectors.metadata.relations import ALWAYS, relation_row
-from connectors.metadata.schema import MEMBERSHIPS, PEOPLE, PERSON_KEYS, RELATIONS, SESSIONS
+from connectors.metadata.schema import MEMBERSHIPS, PEOPLE, PEOPLE_MARK, PERSON_KEYS, RELATIONS, SESSIONS
 from connectors.metadata.store import Store, chunks
 from models.errors import BadQuestion, NotFound
 
@@ -62,6 +62,7 @@ class People:
             with self._store.write() as connection:
                 for place, table in enumerate(tables):
                     self._store.add(connection, table, [row[place] for row in rows if row[place]])
+                self._store.move(connection, PEOPLE_MARK)
                 self._store.bump(connection)
         except IntegrityError:
             raise BadQuestion(
@@ -112,6 +113,24 @@ class People:
             rows = connection.execute(query).all()
             roles = _roles(connection)
         return [self._person(row, roles) for row in rows]
+
+    def number(self) -> int:
+        """Moves whenever somebody comes or goes; costs one small look-up."""
+        return self._store.number(PEOPLE_MARK)
+
+    def news(self, organisation_id: int, known: Collection[str]) -> tuple[list[Person], set[str]]:
+        """Those who came since these were known, and the ids of those who went."""
+        mine = PEOPLE.c.organisation_id == organisation_id, PEOPLE.c.forgotten_at.is_(None)
+        with self._store.read() as connection:
+            there = set(connection.execute(select(PEOPLE.c.id).where(*mine)).scalars())
+            come = sorted(there.difference(known))
+            rows = [
+                row
+                for some in chunks(come)
+                for row in connection.execute(_WITH_KEY.where(PEOPLE.c.id.in_(some)))
+            ]
+            roles = _roles(connection) if rows else {}
+        return [self._person(row, roles) for row in rows], set(known) - there
 
     def some_of_each_role(self, organisation_id: int, most: int) -> list[Person]:
         """Those who were added first."""

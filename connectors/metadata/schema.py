@@ -153,6 +153,7 @@ AUDIT_HEAD = Table(
     Column("seal", LargeBinary, nullable=False),
 )
 # Single values: `version` moves with every change of who may see what; `secret` tells a wrong secret.
+PEOPLE_MARK = "people"
 MARKS = Table(
     "marks",
     SCHEMA,

@@ -83,6 +83,16 @@ class Store:
         """Whatever was remembered of who may see what is stale from this commit on."""
         connection.execute(_BUMP)
 
+    def move(self, connection: Connection, mark: str) -> None:
+        """Whoever remembers what this mark stands for reads it anew from this commit on."""
+        self.add_missing(connection, MARKS, [{"name": mark, "number": 0, "value": None}])
+        connection.execute(update(MARKS).where(MARKS.c.name == mark).values(number=MARKS.c.number + 1))
+
+    def number(self, mark: str) -> int:
+        with self.read() as connection:
+            found = connection.execute(select(MARKS.c.number).where(MARKS.c.name == mark))
+            return int(found.scalar_one_or_none() or 0)
+
     def add_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert; rows that are there already stay as they are."""
         if rows:

@@ -242,6 +242,23 @@ def test_a_failed_commit_answers_so_and_leaves_no_trace(door: Door, monkeypatch:
     assert door.writer.failure is None
 
 
+def test_a_check_that_goes_wrong_leaves_no_trace_either(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(_: object) -> None:
+        raise Unavailable("The warehouse cannot be reached.")
+
+    events = [
+        sent("hologram_viewed", student_id="s3"),
+        sent("consent_withdrawn", NOON, payload={"purpose": "analytics"}),
+    ]
+    with monkeypatch.context() as broken:
+        broken.setattr("connectors.intake.group.as_table", wrong)  # the check's last step
+        with pytest.raises(Unavailable):
+            door.send(*events)
+    assert door.send(sent(at=NOON + MINUTE)).accepted == 1  # the withdrawal did not happen
+    again = door.send(*events)
+    assert (again.accepted, again.quarantined, again.duplicates) == (1, 1, 0)
+
+
 class Reluctant(FixedSchools):
     """Its metadata database takes nothing while `away` is set."""
 
