@@ -36,6 +36,7 @@ class Hearing:
     filters: Filters
     cards: dict[str, Card]
     turns: dict[str, tables.Turn]
+    _is_ready = False  # core was there, and said what the page needs first
     _wide: Filters | None = None  # what the page looked at before a tap on a day or a week
 
     if TYPE_CHECKING:  # what the sheet does
@@ -149,7 +150,7 @@ class Hearing:
             self._run(self._ask_again([slot]))
 
     def _hear_again(self, message: Mapping[str, Any]) -> None:
-        self._run(self._first() if not self.offered.known else self._fill(self.slots))
+        self._run(self._fill(self.slots) if self._is_ready else self._first())
 
 
 def _span(name: str, value: str) -> tuple[date, date] | None:

@@ -53,7 +53,6 @@ class Offered:
     courses: tuple[Choice, ...] = ()
     classes: tuple[Choice, ...] = ()
     children: tuple[Choice, ...] = ()
-    known: bool = False
 
 
 def choices(rows: object, value: str, label: str) -> tuple[Choice, ...]:

@@ -174,3 +174,42 @@ async def _until(done: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it did not come to that")
+
+
+class Late(Away):
+    """Core comes only at the third attempt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked = 0
+        self.told: list[Any] = []
+
+    async def look(self, what: str) -> dict[str, Any]:
+        self.looked += 1
+        if self.looked < 3:
+            raise Unavailable("away")
+        return {}
+
+    def on_change(self, told: Any) -> Callable[[], None]:
+        self.told.append(told)
+        return lambda: self.told.remove(told)
+
+
+async def test_who_tries_again_before_core_is_there_hurries_the_page_and_starts_it_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Trouble, "what", staticmethod(_nothing))
+    monkeypatch.setattr(sheets, "RETRY_S", 60.0)
+    desk = Late()
+    page = page_of(desk)
+    await opened(page, lambda: "cannot be reached" in page.stage.s0)
+    waited_for = page.stage.filled
+    page._told({"kind": "again"})
+    await _until(lambda: desk.looked == 2 and page.stage.filled > waited_for)
+    for _ in range(3):
+        page._told({"kind": "again"})
+    await _until(lambda: "All is well" in page.stage.s0)
+    await asyncio.sleep(0.1)
+    assert (desk.looked, len(desk.told), page.asked) == (3, 1, 1)
+    page.leave()
+    assert desk.told == [], "nothing holds a page that was left"
