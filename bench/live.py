@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,11 +26,16 @@ from bench.load import Load
 from bench.report import ROOT, Report, percentile, report, show
 from bench.running import Guest, School, school
 from bench.visitors import Tab
+from compute.now import SCORES
+from config.settings import read_settings
+from connectors.metadata import metadata_of
 
 PUPIL = "mia"  # whose page is open in Chromium, and who learns in every update
 PATH = "/student"
 TURNS = 10  # updates until a pupil's turn comes again
 OPENING_AT_ONCE = 8
+STRUGGLING = 10  # pupils who get low scores only, one after the other
+LONGEST_S = 30.0
 BATCH = 500  # events a request of what comes in beside it
 # Notes when what a reader sees of the page changes: after the browser has drawn it.
 _WATCH = """() => {
@@ -76,6 +81,7 @@ async def lived(where: School, pages: int, seconds: int, rate: int) -> dict[str,
         await asyncio.sleep(5.0)
         spent = {name: now - before[name] for name, now in where.cpu_s().items()}
         took = time.perf_counter() - began
+        raised_ms = await asyncio.to_thread(_struggles, where, pupils[:STRUGGLING])
         beside = await _told(load) if load else {}
         drawn: list[float] = await seen.page.evaluate("() => window.drawnAt")
     missed = sum(one.since is not None for one in watched)
@@ -94,8 +100,34 @@ async def lived(where: School, pages: int, seconds: int, rate: int) -> dict[str,
         f"{n}_chromium_p50_ms": statistics.median(pixels) if pixels else -1.0,
         f"{n}_changes": len(every),
         f"{n}_missed": missed + len(sent) - len(pixels),
+        f"{n}_raised_p50_ms": statistics.median(raised_ms),
+        f"{n}_raised_max_ms": max(raised_ms),
         **{f"{n}_{name}": value for name, value in beside.items()},
     }
+
+
+def _struggles(where: School, pupils: Sequence[Guest]) -> list[float]:
+    """From sending low scores until somebody is asked to look, for one pupil after the other."""
+    found = []
+    with metadata_of(read_settings({}, demo=True, data=where.data)) as metadata:
+        for pupil in pupils:
+            learner = metadata.organisations.pseudonyms(pupil.organisation_id).learner(str(pupil.student_id))
+            place = learner, where.lesson["course_id"]
+            began = time.perf_counter()
+            told = _sent(where, [_low(where, pupil, n) for n in range(SCORES)])  # better ones lie before them
+            if told["rejected"]:
+                raise SystemExit(f"scores were refused: {told}")
+            while not metadata.interventions.of(pupil.organisation_id, [place]):
+                if time.perf_counter() > began + LONGEST_S:
+                    raise SystemExit("nobody was asked to look at low scores")
+                time.sleep(0.005)
+            found.append((time.perf_counter() - began) * 1000)
+    return found
+
+
+def _low(where: School, pupil: Guest, number: int) -> dict[str, Any]:
+    context = {"course_id": where.lesson["course_id"], "assessment_id": f"bench-{number}"}
+    return _event(pupil.student_id, "quiz_submit", context, {"score": 20 + number})
 
 
 async def _loaded(where: School, rate: int, seconds: float) -> asyncio.subprocess.Process:
@@ -174,19 +206,25 @@ def _send(where: School, students: Sequence[str]) -> None:
 
 
 def _post(where: School, students: Sequence[str]) -> dict[str, Any]:
-    now = datetime.now(UTC).isoformat()
-    events = [
-        {
-            "event_id": str(uuid.uuid4()),
-            "event_type": "lesson_complete",
-            "timestamp": now,
-            "student_id": student,
-            "session_id": str(uuid.uuid4()),
-            "context": where.lesson,
-            "payload": {"duration_s": 600},
-        }
-        for student in students
-    ]
+    finished = {"duration_s": 600}
+    return _sent(where, [_event(one, "lesson_complete", where.lesson, finished) for one in students])
+
+
+def _event(
+    student: str | None, kind: str, context: Mapping[str, str], payload: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "event_id": str(uuid.uuid4()),
+        "event_type": kind,
+        "timestamp": datetime.now(UTC).isoformat(),
+        "student_id": student,
+        "session_id": str(uuid.uuid4()),
+        "context": context,
+        "payload": payload,
+    }
+
+
+def _sent(where: School, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
     request = urllib.request.Request(
         where.running.api + "/api/v1/events",
         json.dumps(events).encode(),
@@ -221,6 +259,7 @@ def measured(sizes: Sequence[int], seconds: int, rate: int = 0) -> Report:
         "card arrived at the socket client; one page in real Chromium, until its changed text was drawn, is "
         "among them",
         "missed: changes that had not come after ten seconds",
+        "raised: from sending low scores until the intervention is in the metadata database",
     )
     return report("live", figures, notes=notes)
 
