@@ -12,6 +12,7 @@ from pages.cards import Card, Figure, Number, join, paragraph
 from pages.figures import figured
 from pages.findings import then as compared
 from pages.insights import InsightDeeds, insights_card
+from pages.learner.habits import habits_card
 from pages.learner.line import line_card
 from pages.learner.parts import (
     STREAK_DAYS,
@@ -24,11 +25,15 @@ from pages.learner.parts import (
     streak_of,
     tiles,
 )
+from pages.learner.skills import gaps_card, strengths_card
+from pages.learner.unusual import unusual_card
 from pages.me import Choice
 from pages.recommendations import read_steps, steps_of
 from pages.rows import row_of
 from pages.sheet import Asking, Sheet, Slot
 from pages.teacher.plans import PlanDeeds, nothing_yet, plan_buttons, tile
+
+HABITS = 2  # read at once; the others are one click away
 
 
 class LearnerPage(PlanDeeds, InsightDeeds, Sheet):
@@ -38,8 +43,12 @@ class LearnerPage(PlanDeeds, InsightDeeds, Sheet):
         Slot("glance", height=128, live=True, bare=True),
         Slot("done", span=7, height=360, live=True),
         Slot("changed", span=5, height=360),
+        Slot("unusual", height=200),
         Slot("line", span=7, height=420),
         Slot("onward", span=5, height=420),
+        Slot("skills", span=6, height=400, rows=2),
+        Slot("gaps", span=6, height=180),
+        Slot("habits", span=6, height=240),
         Slot("courses", height=320),
         Slot("results", height=280),
         Slot("year", height=240),
@@ -150,6 +159,18 @@ class LearnerPage(PlanDeeds, InsightDeeds, Sheet):
             self.say("recommend.for_learner_sub"),
             body=Markup('<ol class="ways">{}</ol>').format(lines),
         )
+
+    async def unusual(self, ask: Asking) -> Card | None:
+        return await unusual_card(self, ask, "observed")
+
+    async def skills(self, ask: Asking) -> Card:
+        return await strengths_card(self, ask, "observed")
+
+    async def gaps(self, ask: Asking) -> Card | None:
+        return await gaps_card(self, ask, "observed")
+
+    async def habits(self, ask: Asking) -> Card:
+        return await habits_card(self, ask, "observed", most=HABITS)
 
     async def courses(self, ask: Asking) -> Card:
         rows = await standing(self, ask)

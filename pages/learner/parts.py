@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -108,6 +108,17 @@ def ago(sheet: Sheet, day: date) -> str:
         return sheet.say("learner.days_ago", n=past)
     year = "y" if day.year != sheet.today.year else ""
     return sheet.say("learner.on_day", day=sheet.visit.speech.day(day, f"{year}MMMd"))
+
+
+def folded(lines: Sequence[Markup], most: int, more: Callable[[int], str]) -> Markup:
+    """A list whose later lines wait behind a line that says how many they are."""
+    shown = Markup('<ul class="habits">{}</ul>')
+    rest = lines[most:]
+    if not rest:
+        return shown.format(join(lines))
+    return (shown + Markup("<details><summary>{}</summary>") + shown + Markup("</details>")).format(
+        join(lines[:most]), more(len(rest)), join(rest)
+    )
 
 
 async def calendar_card(sheet: Sheet, ask: Asking, key: str) -> Card:

@@ -1,4 +1,4 @@
-"""What was different from a learner's own usual, kindly, with what it is seen by and what may help."""
+"""What was different from a learner's own usual, kindly: how much, what it is seen by, what may help."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import date
 
 from markupsafe import Markup
 
-from pages.cards import Card, Tone, join, tone
+from pages.cards import Card, Tone, tone
+from pages.learner.parts import folded
 from pages.learner.reading import rows_about
 from pages.rows import Row
 from pages.sheet import Asking, Sheet
@@ -20,16 +21,17 @@ async def unusual_card(sheet: Sheet, ask: Asking, key: str) -> Card | None:
     rows = await rows_about(sheet, ask, "learner_anomalies")
     if not rows:
         return None
-    body = Markup('<ul class="habits">{}</ul>').format(
-        join(_one(sheet, key, row) for row in rows[:MOST_SHOWN])
+    body = folded(
+        [_one(sheet, key, row) for row in rows], MOST_SHOWN, lambda n: sheet.say("unusual.more", n=n)
     )
-    return Card(sheet.say(f"{key}.unusual", n=len(rows)), sheet.say("unusual.sub"), body=body)
+    return Card(sheet.say(f"{key}.unusual", n=len(rows)), sheet.say(f"{key}.unusual_sub"), body=body)
 
 
 def _one(sheet: Sheet, key: str, row: Row) -> Markup:
     what = sheet.say(f"{key}.{row['kind']}_{row['direction']}")
-    return Markup('<li><p>{}</p><p class="sub">{}</p><p>{}</p></li>').format(
-        tone(what, _tone(row)), _evidence(sheet, row), sheet.say(f"{key}.do_{row['action']}")
+    severity = sheet.say(f"unusual.severity_{row['severity']}")
+    return Markup('<li><p>{}</p><p class="sub">{} {}</p><p>{}</p></li>').format(
+        tone(what, _tone(row)), severity, _evidence(sheet, key, row), sheet.say(f"{key}.do_{row['action']}")
     )
 
 
@@ -37,10 +39,10 @@ def _tone(row: Row) -> Tone:
     return "good" if row["direction"] == "up" and row["action"] == "praise" else "watch"
 
 
-def _evidence(sheet: Sheet, row: Row) -> str:
+def _evidence(sheet: Sheet, key: str, row: Row) -> str:
     spelt = sheet.visit.speech.percent if row["kind"] == "performance" else _counted(sheet)
     return sheet.say(
-        f"unusual.seen_{row['kind']}",
+        f"{key}.seen_{row['kind']}",
         when=_when(sheet, row["since"], row["until"]),
         value=spelt(row["value"]),
         usual=spelt(row["expected"]),
