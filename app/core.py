@@ -84,7 +84,12 @@ class Core:
         warehouse = await self._patiently(self._open_warehouse, self.settings.warehouse)
         door = await asyncio.to_thread(Door, warehouse, metadata, self.settings, self.metrics)
         await asyncio.to_thread(self.take, door)
-        self._pulse = Pulse(self.door, on_closed=self.broken.set, listen=self.live.on_batch)
+        self._pulse = Pulse(
+            self.door,
+            on_closed=self.broken.set,
+            listen=self.live.on_batch,
+            stalled=self.writer.counters.checkpoint.observe,
+        )
         self._pulse.start()
         self._watches = self._watched(warehouse)
         for watch in self._watches:

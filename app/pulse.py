@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -37,9 +38,12 @@ class Pulse:
         idle_s: float = IDLE_S,
         on_closed: Callable[[], None] = lambda: None,
         listen: Listen | None = None,
+        stalled: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        """`listen` sets an event when something was stored here; all else is seen with the next beat."""
+        """`listen` sets an event when something was stored here; all else is seen with the next beat.
+        `stalled` hears how long a checkpoint took: nothing is stored meanwhile."""
         self._door = door
+        self._stalled = stalled
         self._listen = listen
         self._unlisten: Callable[[], None] = lambda: None
         self._news = asyncio.Event()
@@ -134,7 +138,9 @@ class Pulse:
 
     async def _tidy(self) -> None:
         self._door.metrics.compacted.inc(await self._keep(self._door.warehouse.compact) or 0)
+        began = time.perf_counter()
         await self._keep(self._door.warehouse.checkpoint)
+        self._stalled(time.perf_counter() - began)
 
     async def _keep(self, work: Callable[[], T], behind: bool = True) -> T | None:
         """Housekeeping that fails is tried again another time; nobody waits for it."""

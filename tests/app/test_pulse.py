@@ -42,14 +42,15 @@ async def test_it_tidies_when_nobody_writes_and_only_after_a_change(
     compact = hill.door.warehouse.compact
     monkeypatch.setattr(hill.door.warehouse, "compact", lambda: tidied.append("compact") or compact())
     hill.door.moved(hill.door.warehouse.watermark())
-    pulse = Pulse(hill.door, beat_s=0.01, idle_s=0.1)
+    stalls: list[float] = []
+    pulse = Pulse(hill.door, beat_s=0.01, idle_s=0.1, stalled=stalls.append)
     pulse.start()
     await asyncio.sleep(0.3)
-    assert tidied == []
+    assert tidied == [] and stalls == []
     hill.happened("S1", day=1)
     await until(lambda: tidied == ["compact", "checkpoint"])
     await asyncio.sleep(0.3)
-    assert tidied == ["compact", "checkpoint"]
+    assert tidied == ["compact", "checkpoint"] and len(stalls) == 1 and stalls[0] >= 0
     await pulse.stop()
 
 
