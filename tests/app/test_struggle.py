@@ -88,6 +88,39 @@ async def test_a_new_start_does_not_raise_it_again(core: Core, hill: Hill) -> No
     assert len(await raised_now(core, hill)) == 1
 
 
+async def test_a_struggle_that_goes_on_is_raised_again_once_the_store_kept_quiet_long_enough(
+    hill: Hill,
+) -> None:
+    """In one process that never starts anew, with a score a day and a clock that moves."""
+    ada, teacher = hill.school.learners["S1"], hill.school.people["teacher"]
+    store, raised_on = hill.metadata.interventions, []
+
+    class Told:
+        def raise_struggle(
+            self, organisation_id: int, learner_id: int, course_id: str, scores: Sequence[float], at: datetime
+        ) -> str | None:
+            made = store.raise_struggle(organisation_id, learner_id, course_id, scores, at)
+            if made is not None:
+                raised_on.append((at - MONDAY).days)
+            return made
+
+    # Raised on day 0 before this process began; the teacher is done with it after twelve days.
+    first = store.raise_struggle(hill.school.id, ada, "c1", (30.0, 20.0, 10.0), MONDAY - timedelta(days=2))
+    assert first is not None
+    struggles, states = Struggles(Told()), States()
+    for day in range(30):
+        at = MONDAY + timedelta(days=day)
+        batch = events([row(ada, 30, 1440 * day + n) for n in range(3)])
+        states.fold(changes(batch), scored(batch))
+        struggles.told(list(states.lows(scored(batch), at.date())), at)
+        struggles._thread.submit(lambda: None).result()  # what was told is written
+        if day == 10:
+            store.close(first, teacher, "helped")
+    struggles.close()
+    # Fourteen days after the first; the second is open, so there is no third.
+    assert raised_on == [12]
+
+
 class Noted:
     def __init__(self) -> None:
         self.calls: list[tuple[int, str, tuple[float, ...]]] = []
