@@ -16,6 +16,7 @@ from app.door import Door
 from app.incidents import incident
 from app.looks import LOOKS, Caller
 from app.own_data import NEEDS, without_refused
+from app.purposes import purpose_of
 from compute.checks import check_conditions
 from compute.disclosure import canonical
 from compute.questions import QUESTIONS, Question
@@ -77,7 +78,7 @@ class LocalDesk:
                 without_refused, self.door, scope.organisation_id, question.name, answer
             )
         told = disclosure(question, ask, scope, answer)
-        await self.door.noted(caller.viewer, f"read {question.name}", told, ask.purpose)
+        await self.door.noted(caller.viewer, f"read {question.name}", told, purpose_of(scope, ask.purpose))
         return answer
 
     async def names(self, learners: Sequence[int]) -> Mapping[int, str]:
@@ -88,7 +89,8 @@ class LocalDesk:
             raise BadQuestion(f"At most {MOST_NAMES} names can be asked for at once.")
         caller = await self.door.light(self._caller)
         inside = await self.door.heavy(self.door.inside, caller.scope, learners)
-        return await self.door.light(self.door.names_of, caller.viewer, caller.scope, inside, "teaching")
+        why = purpose_of(caller.scope)
+        return await self.door.light(self.door.names_of, caller.viewer, caller.scope, inside, why)
 
     async def look(self, what: str, **fields: Any) -> Any:
         return await _guarded("look", self._look(what, fields))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.interventions import colleagues, interventions
 from app.own_data import consents, own_data
+from app.purposes import CARE
 from app.school_settings import SCHOOL_SETTINGS
 from compute import related
 from compute.dimensions import DIMENSION
@@ -73,7 +74,7 @@ def me(caller: Caller) -> Row:
 def _children(caller: Caller) -> list[Row]:
     if caller.scope.rows != "linked":
         return []
-    names = caller.door.names_of(caller.viewer, caller.scope, caller.scope.learners, "looking after a child")
+    names = caller.door.names_of(caller.viewer, caller.scope, caller.scope.learners, CARE)
     return [{"learner_id": str(i), "name": names.get(i, "")} for i in caller.scope.learners]
 
 

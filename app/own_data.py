@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.purposes import CARE
 from compute.scoping import Tables
 from connectors.intake.school import AGE_OF_CONSENT, of_age
 from connectors.metadata import Consent
@@ -36,7 +37,7 @@ def consents(caller: Caller) -> list[Row]:
     if caller.scope.rows not in ("own", "linked"):
         return []
     if caller.scope.rows == "linked":
-        caller.door.note(caller.viewer, "read consents", caller.scope.learners, "looking after a child")
+        caller.door.note(caller.viewer, "read consents", caller.scope.learners, CARE)
     return [
         {"learner_id": str(learner), "purposes": [_told(caller, learner, name) for name in PURPOSES]}
         for learner in caller.scope.learners

@@ -39,7 +39,7 @@ class Ask:
     limit: int | None = None
     audience: Audience = "mine"  # "peers": averages of the asker's own classes, never rows
     options: tuple[tuple[str, Scalar], ...] = ()  # what a named question needs beyond this
-    purpose: str = "teaching"  # why, for the audit of named reads
+    purpose: str = ""  # why, for the audit of named reads; "" is what the asker's role is for
 
 
 @dataclass(frozen=True, slots=True)

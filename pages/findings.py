@@ -69,7 +69,7 @@ def then(speech: Speech, value: str, filters: Filters, found: Change | None = No
 async def nothing(asking: Asking, speech: Speech) -> str:
     """Why a card is empty: nothing yet at all, nothing that early, or nothing in the chosen period."""
     filters = asking.filters
-    ask = filters.narrow(Ask(measures=("first_active",), purpose="teaching"))
+    ask = filters.narrow(Ask(measures=("first_active",)))
     answer = await asking.put(replace(ask, since=None, until=None), within=False)
     asking.answers.remove(answer)
     rows = answer.rows()

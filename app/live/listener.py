@@ -21,6 +21,7 @@ from app.live.hub import Hub
 from app.live.messages import MOST_STATES, Message
 from app.live.reach import Reach, Subscription, reach_of, read_subscription
 from app.live.recent import Span
+from app.purposes import purpose_of
 from compute.disclosure import canonical
 from compute.now import Standing
 from compute.questions import question
@@ -267,8 +268,8 @@ class Listener:
         viewer, reach = self._now
         fresh = sorted({*learners} - self._noted)
         if fresh and reach.scope.rows != "own":
-            purpose = self._asked.purpose if self._asked else "teaching"
-            await self._door.noted(viewer, "read live", tuple(fresh), purpose)
+            why = purpose_of(reach.scope, self._asked.purpose if self._asked else "")
+            await self._door.noted(viewer, "read live", tuple(fresh), why)
         self._noted.update(fresh)
 
 

@@ -35,7 +35,7 @@ class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     form: Form = "changes"
     states: bool = False
     since: int | None = None
-    purpose: str = "teaching"
+    purpose: str = ""  # "" is what the listener's role is for
 
     @property
     def tells_learners(self) -> bool:

@@ -21,7 +21,7 @@ _MEANINGS = {
     "order": "Names to order by; -mean_score is descending.",
     "limit": "Rows at most.",
     "audience": "mine, or peers for averages of one's own classes.",
-    "purpose": "Why, for the record of reads of learners.",
+    "purpose": "Why, for the record of reads of learners; what your role is for without it.",
     "labels": "true adds the titles of ids.",
     "fill": "true adds rows for days, weeks or months without any.",
     "option": "NAME or NAME:VALUE, for questions that know more options; may stand several times.",

@@ -144,6 +144,28 @@ async def test_each_read_of_a_named_learner_by_somebody_else_is_one_audit_row(
     assert hill.metadata.audit.verify().whole
 
 
+@pytest.mark.parametrize(
+    ("login", "why"),
+    [
+        ("teacher", "teaching"),
+        ("guardian", "looking after a child"),
+        ("administrator", "administration"),
+        ("data_scientist", "analysis"),
+    ],
+)
+async def test_a_read_without_a_purpose_is_for_what_the_role_is_for(
+    doorway: Doorway, hill: Hill, login: str, why: str
+) -> None:
+    desk = await desk_of(doorway, hill, login)
+    await desk.ask(BY_LEARNER)
+    await desk.names([hill.school.learners["S1"]])
+    await desk.look("relations")  # a guardian's children are named there
+    read = read_of(hill, "S1")
+    assert (hill.school.people[login], "read measures", why) in read
+    assert ("read names" in {what for _, what, _ in read}) == (login != "data_scientist")
+    assert {purpose for _, _, purpose in read} == {why}
+
+
 async def test_an_answer_from_the_shelf_is_audited_like_a_fresh_one(doorway: Doorway, hill: Hill) -> None:
     desk = await desk_of(doorway, hill, "teacher")
     for _ in range(3):

@@ -395,6 +395,16 @@ async def test_reads_of_learners_are_written_down_once_for_a_connection(live: Li
     assert len(noted()) == 2
 
 
+async def test_who_says_no_purpose_listens_for_what_the_role_is_for(live: Live) -> None:
+    # The administrator's token is told no names, so it is for the numbers.
+    for login, why in (("administrator", "analysis"), ("guardian", "looking after a child")):
+        async with live.listening(login, states=True) as (socket, _):
+            live.happened(live.done("S1"))
+            await told(socket)
+        entries = [row.entry for row in live.hill.metadata.audit.read(who=live.hill.school.people[login])]
+        assert {entry.why for entry in entries if entry.what == "read live"} == {why}
+
+
 # ---- places, gaps, restarts ------------------------------------------------------------------------------
 
 
