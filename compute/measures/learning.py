@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import ibis.expr.types as ir
 
 from compute.measures.measure import Better, Measure, learners, share
 
 LOW_SCORE = 60.0
+FEWEST_SCORES = 3  # fewer results are an accident, not a struggle
+FEWEST_ANSWERS = 5  # of a skill, as on a learner's page
+STRONG, WEAK = (4, 5), (3, 5)  # right answers of all, as whole numbers: no engine rounds them
 _USUAL = ((), ("week",), ("course_id",))
 _DAYS = ("learner_id", "day")
 
@@ -31,6 +34,30 @@ def _scored(t: ir.Table) -> Mapping[str, ir.Value]:
 
 def _means(t: ir.Table) -> ir.Value:
     return t.score_sum / t.scores.cast("float64").nullif(0)
+
+
+def _known(t: ir.Table) -> Mapping[str, ir.Value]:
+    """An answer to a question of no skill says nothing of any."""
+    some = t.skill_id.notnull()
+    return {name: t[name].sum(where=some) for name in ("answers", "answers_correct")}
+
+
+def _skills(name: str, meaning: str, better: Better, holds: Callable[[ir.Table], ir.BooleanValue]) -> Measure:
+    return Measure(
+        name,
+        f"Skills {meaning}, of those with at least {FEWEST_ANSWERS} answers, counted for each learner.",
+        "skills",
+        better,
+        lambda t: t.count(where=(t.answers >= FEWEST_ANSWERS) & holds(t)),
+        ("learner_id", "skill_id", "answers", "answers_correct"),
+        ("answers",),
+        (*_USUAL, ("skill_id",)),
+        "learner and skill",
+        "learning",
+        per=("learner_id", "skill_id"),
+        first=_known,
+        counts=True,
+    )
 
 
 def _people(name: str, meaning: str, *columns: str, better: Better = "up") -> Measure:
@@ -104,6 +131,8 @@ MEASURES = (
         "learning",
     ),
     _people("contributors", "Learners who wrote in discussions.", "posts", "replies"),
+    _people("guided_learners", "Learners who took up a recommended step.", "recommendations_accepted"),
+    _people("rewarded_learners", "Learners who unlocked an achievement.", "achievements"),
     _people("scored_learners", "Learners who got a score.", "scores", better="neither"),
     Measure(
         "typical_score",
@@ -132,5 +161,32 @@ MEASURES = (
         "learning",
         per=("learner_id",),
         first=_scored,
+    ),
+    Measure(
+        "struggling_learners",
+        f"Learners with at least {FEWEST_SCORES} scored results and a mean under {LOW_SCORE:.0f} per cent.",
+        "learners",
+        "down",
+        lambda t: t.count(where=(t.scores >= FEWEST_SCORES) & (_means(t) < LOW_SCORE)),
+        ("learner_id", "scores", "score_sum"),
+        ("scores",),
+        (*_USUAL, ("region",)),
+        "learner",
+        "learning",
+        per=("learner_id",),
+        first=_scored,
+        counts=True,
+    ),
+    _skills(
+        "strong_skills",
+        "in which at least four of five answers were right",
+        "up",
+        lambda t: t.answers_correct * STRONG[1] >= t.answers * STRONG[0],
+    ),
+    _skills(
+        "weak_skills",
+        "in which fewer than three of five answers were right",
+        "down",
+        lambda t: t.answers_correct * WEAK[1] < t.answers * WEAK[0],
     ),
 )

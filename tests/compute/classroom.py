@@ -10,6 +10,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import strategies as st
@@ -262,6 +263,25 @@ def own_means(rows: Sequence[Row]) -> list[float]:
     return [math.fsum(mine) / len(mine) for mine in each.values()]
 
 
+def struggling(rows: Sequence[Row]) -> int:
+    each: dict[int, list[float]] = defaultdict(list)
+    for r in rows:
+        if r["event_type"] in SCORING and r["score"] is not None:
+            each[r["learner_id"]].append(r["score"])
+    return sum(len(mine) >= 3 and math.fsum(mine) / len(mine) < 60 for mine in each.values())
+
+
+def skills(holds: Callable[[Fraction], bool]) -> Callable[[Sequence[Row]], int]:
+    def counted(rows: Sequence[Row]) -> int:
+        each: dict[tuple[int, str], list[bool]] = defaultdict(list)
+        for r in rows:
+            if r["event_type"] == "quiz_answer" and r["skill_id"] is not None:
+                each[r["learner_id"], r["skill_id"]].append(r["correct"] is True)
+        return sum(len(some) >= 5 and holds(Fraction(sum(some), len(some))) for some in each.values())
+
+    return counted
+
+
 def work(rows: Sequence[Row]) -> int:
     return count("lesson_complete")(rows) + len(scores(rows))
 
@@ -330,6 +350,11 @@ OF_EVENTS: dict[str, Callable[[Sequence[Row]], Value]] = {
     "finishing_learners": who("lesson_complete"),
     "finishing_share": lambda e: share(who("lesson_complete")(e), learners(e)),
     "contributors": who("post_create", "post_reply"),
+    "guided_learners": who("recommendation_accepted"),
+    "rewarded_learners": who("achievement_unlocked"),
+    "struggling_learners": struggling,
+    "strong_skills": skills(lambda share: share >= Fraction(4, 5)),
+    "weak_skills": skills(lambda share: share < Fraction(3, 5)),
     "scored_learners": lambda e: len(own_means(e)),
     "typical_score": lambda e: share(math.fsum(own_means(e)), len(own_means(e))),
     "low_scoring_share": lambda e: share(sum(m < 60 for m in own_means(e)), len(own_means(e))),

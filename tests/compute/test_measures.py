@@ -153,6 +153,36 @@ def test_every_dimension_divides_the_rows_as_plain_python_does(engine: Warehouse
             check(got[name], rows, measure, (dimension,))
 
 
+def of_skills() -> list[dict[str, Any]]:
+    """Answers and results on both sides of each mark: (learner, skill, right, wrong), (learner, results)."""
+    known = [(1, "s1", 4, 1), (1, "s2", 3, 2), (1, None, 5, 0), (2, "s1", 4, 0), (2, "s2", 2, 3)]
+    known += [(3, "s1", 5, 1), (3, "s2", 14, 11), (4, "s1", 0, 5), (5, "s1", 3, 1)]
+    results = {1: [60.0, 60.0, 60.0], 2: [60.0, 60.0, 59.5], 3: [10.0, 20.0], 4: [0.0, 100.0, 30.0, 20.0]}
+    made = []
+    for learner, skill, right, wrong in known:
+        for n in range(right + wrong):
+            at = MONDAY + timedelta(days=n % 9, minutes=len(made))
+            about = {"course_id": ("c1", "c2")[n % 2], "skill_id": skill, "item_id": "i1"}
+            made.append(event("quiz_answer", at, learner_id=learner, correct=n < right, **about))
+    for learner, scores in results.items():
+        for n, score in enumerate(scores):
+            at = MONDAY + timedelta(days=3 * n)
+            made.append(event("quiz_submit", at, learner_id=learner, course_id="c1", score=score))
+    return made
+
+
+def test_skills_and_struggles_are_counted_at_their_marks(engine: Warehouse) -> None:
+    rows = classroom.settle(engine, 1, of_skills())
+    names = ("struggling_learners", "strong_skills", "weak_skills")
+    _, got = answers(engine, Ask(measures=names), 1)
+    assert {name: got[name][()] for name in names} == dict(zip(names, (2, 2, 3), strict=True))
+    for measure in (m for m in MEASURES if m.name in names):
+        for by in {*measure.usual, ("skill_id",), ("learner_id",), ("course_id", "week")}:
+            for source in sources_of(measure, by, 1):
+                _, found = answers(engine, Ask(measures=(measure.name,), by=by), 1, source)
+                check(found[measure.name], rows, measure, by)
+
+
 def test_small_tables_answer_what_they_can() -> None:
     asked = {
         ("lessons_completed", "week"): "course_day",
@@ -168,6 +198,9 @@ def test_small_tables_answer_what_they_can() -> None:
         ("median_score", "course_id"): "result",
         ("commission", "week"): "sale_day",
         ("accuracy", "item_id"): "learner_event",
+        ("strong_skills", "skill_id"): "learner_event",
+        ("struggling_learners", "week"): "learner_day",
+        ("guided_learners", "course_id"): "learner_course_day",
     }
     found = {key: plan(Ask(measures=key[:1], by=key[1:]), tables(1)).source for key in asked}
     assert found == asked
