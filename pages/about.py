@@ -29,9 +29,9 @@ def _figures(sheet: Sheet, card: Card) -> Markup:
     heads = ("about.figure", "about.shown", "about.compared", "about.period")
     head = join(Markup('<th scope="col">{}</th>').format(sheet.say(key)) for key in heads)
     body = join(
-        Markup('<tr><th scope="row">{}</th><td class="number">{}</td><td>{}</td><td>{}</td></tr>').format(
-            figure.label, figure.value, figure.compared, _days(sheet, figure.number)
-        )
+        Markup(
+            '<tr><th scope="row">{}</th><td class="number">{}</td><td>{}</td><td class="days">{}</td></tr>'
+        ).format(figure.label, figure.value, figure.compared, _days(sheet, figure.number))
         for figure in card.figures
     )
     return Markup(
