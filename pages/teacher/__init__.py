@@ -81,6 +81,7 @@ class TeacherPage(PlanDeeds, Sheet):
             after=Markup(
                 '<p class="sub after">{}</p><details><summary>{}</summary><p class="sub">{}</p></details>'
             ).format(marked, self.say("teacher.needs_how"), self.say("teacher.needs_rules")),
+            answers=(roster.answer(self, ask.answers[0]), *ask.answers),
         )
 
     def _needy(self, one: Learner, row: Mapping[str, Any] | None) -> Markup:

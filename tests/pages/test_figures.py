@@ -96,6 +96,17 @@ async def test_a_teachers_file_has_the_four_figures_and_no_learners(school: Elm)
     assert rows["On track"]["last_day"] == str(TODAY)  # judged now, whatever the period
 
 
+async def test_the_file_of_who_needs_the_teacher_is_the_list_with_its_flags(school: Elm) -> None:
+    sheet = await school.sheet("teacher", "/teacher")
+    shown = await card(sheet, "needs")
+    assert shown is not None
+    named = re.findall(r">(Pupil\d+ Elm)<", str(shown.body))
+    rows = (await (await school.sheet("teacher", "/teacher")).answers_of("needs"))[0].rows()
+    assert named
+    assert {row["learner"] for row in rows if row["flags"]} >= set(named)
+    assert len(rows) == len(school.learners)
+
+
 async def test_an_administrators_file_has_what_was_finished_and_earned(school: Elm) -> None:
     rows = await file_of(school, "head", "/admin")
     now, today = within(school.rows, SINCE, TOMORROW), within(school.rows, TODAY, TOMORROW)
