@@ -113,8 +113,11 @@ def visits(at: datetime) -> ir.Table:
     )
 
 
-def scores(on: date) -> ir.Table:
+def scores(on: date, learners: Sequence[int] | None = None) -> ir.Table:
+    """Of all learners, or of these."""
     events = LEARNER_EVENT.unbound
+    if learners is not None:
+        events = events.filter(events.learner_id.isin(learners))
     # A day more: where it is yesterday still, an older score is a recent one.
     return newest_scores(
         events.mutate(course_id=events.course_id.fill_null("")), on - timedelta(days=1), _KEY

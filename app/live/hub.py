@@ -22,14 +22,14 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as Counted
 
 from app.live.minutes import KEPT, Minutes, Told, WholeMinutes
-from app.live.reading import read_free_days, read_states
+from app.live.reading import read_free_days, read_lows, read_states
 from app.live.recent import COLUMNS, MOST_BYTES, Recent, Span
-from app.live.states import MOST_COURSES, States
+from app.live.states import MOST_COURSES, Place, States
 from app.live.struggle import Struggles
 from compute import now, recall
 from compute.now import Facts, Standing
 from connectors.warehouse import Appended, Warehouse
-from models.errors import TooMany
+from models.errors import HeadwayError, TooMany
 from models.tables import EVENTS, SCHOOL_DAY
 
 log = logging.getLogger("headway.live")
@@ -150,9 +150,8 @@ class Hub:
                 self._states.make_room()
                 self._minutes.add(batch, minute)
                 self._whole.add(batch)
-                lows = list(self._states.lows(scores, self._clock().date())) if self._struggles else []
             if self._struggles:
-                self._struggles.told(lows, self._clock())
+                self._struggles.told(self._lows(scores), self._clock())
         except Exception as error:
             # Wrong states would be worse than none: who asks is answered from the warehouse.
             log.error("a batch could not be folded: %s", type(error).__name__)
@@ -164,6 +163,22 @@ class Hub:
                     self._missed = True
                 self._folded = appended.watermark.number
                 self._recent.add(appended.watermark.number, appended.watermark.at, table)
+
+    def _lows(self, scores: pa.Table) -> list[tuple[Place, tuple[float, ...]]]:
+        today = self._clock().date()
+        if self._hears_all:
+            with self._lock:
+                return list(self._states.lows(scores, today))
+        try:
+            return list(read_lows(self._warehouse, scores, today))
+        except HeadwayError as error:  # the next low score asks again
+            log.warning("who struggles could not be looked up: %s", error.detail)
+            return []
+
+    @property
+    def _hears_all(self) -> bool:
+        """Is all that is stored handed over here? What another process stores is not."""
+        return self._warehouse.alone and not self._missed
 
     # ---- the listeners' side
 
@@ -207,6 +222,8 @@ class Hub:
         self, organisation_id: int, learner_id: int, courses: Collection[str] | None, today: date
     ) -> Standing | None:
         """None: not known here for sure; the question learner_now knows."""
+        if not self._hears_all:
+            return None
         free = self._free_days(organisation_id, today)
         with self._lock:
             facts = self._states.facts(organisation_id, learner_id, courses)

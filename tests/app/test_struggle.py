@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +17,9 @@ from app.live.hub import Hub
 from app.live.states import States
 from app.live.struggle import Struggles
 from compute.now import changes, scored
+from compute.rollups import DELTAS
+from connectors.warehouse import Warehouse, open_warehouse
+from models.errors import Unavailable
 from tests.app.conftest import Hill
 from tests.builders import MONDAY, Row, event, events
 
@@ -164,6 +169,57 @@ def test_whoever_comes_to_struggle_is_told_once_until_it_is_over(
             known = known | {place} if low else known - {place}
     struggles.close()
     assert store.calls == wanted
+
+
+@contextmanager
+def two_cores(address: str) -> Iterator[tuple[Warehouse, list[Hub], list[Noted]]]:
+    """Two hubs on one Postgres: each is handed what its own process stores."""
+    engine = open_warehouse(address, DELTAS)
+    engine.migrate()
+    stores = [Noted(), Noted()]
+    hubs = [Hub(engine, lambda: MONDAY, struggles=Struggles(store), rest_s=0) for store in stores]
+    for hub in hubs:
+        hub.open()
+    try:
+        yield engine, hubs, stores
+    finally:
+        for hub in hubs:
+            hub.close()
+        engine.close()
+
+
+def stored_by(hub: Hub, engine: Warehouse, *rows: Row) -> None:
+    batch = events(rows)
+    hub.publish(batch, engine.append(batch))
+    hub._catch_up()
+
+
+def test_scores_that_came_through_several_cores_are_judged_together(postgres_address: str) -> None:
+    with two_cores(postgres_address) as (engine, (one, other), stores):
+        stored_by(one, engine, row(1, 10, 0), row(2, 10, 0), row(2, 20, 1), row(3, 90, 5))
+        stored_by(other, engine, row(1, 20, 1))
+        assert one.standing(1, 1, None, MONDAY.date()) is other.standing(1, 1, None, MONDAY.date()) is None
+        stored_by(one, engine, row(1, 30, 2))
+        # What another core took in is good: three low scores here are not all there is.
+        stored_by(other, engine, row(3, 10, 0), row(3, 20, 1), row(3, 30, 2), row(2, 80, 3))
+        stored_by(one, engine, row(2, 30, 4))
+    assert stores[0].calls == [(1, "c1", (30.0, 20.0, 10.0))]
+    assert stores[1].calls == []
+
+
+def test_a_warehouse_that_is_away_while_struggles_are_looked_up_costs_no_memory(
+    postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise Unavailable("The warehouse cannot be reached.")
+
+    with two_cores(postgres_address) as (engine, (one, _), stores):
+        with monkeypatch.context() as broken:
+            broken.setattr(engine, "fetch", away)
+            stored_by(one, engine, *(row(1, 10, n) for n in range(3)))
+        assert one.struggling(1, MONDAY.date()) == [1], "what was folded stays"
+        stored_by(one, engine, row(1, 20, 3))
+    assert stores[0].calls == [(1, "c1", (20.0, 10.0, 10.0, 10.0))]
 
 
 def test_scores_of_weeks_ago_are_not_recent() -> None:
