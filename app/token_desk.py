@@ -22,6 +22,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from app.rest.answers import ARROW
+from app.rest.catalogue import NARROWED
 from app.telling import Telling
 from compute.urls import to_query
 from models.ask import Answer, Ask, ColumnMeaning, Watermark
@@ -118,9 +119,9 @@ class TokenDesk:
         return {}
 
     async def look(self, what: str, **fields: Any) -> Any:
-        if fields:
+        if fields and what not in NARROWED:
             raise BadQuestion("A notebook looks at the whole; it names no fields.")
-        return await asyncio.to_thread(looked, what, self._token, self._url)
+        return await asyncio.to_thread(looked, what, self._token, self._url, **fields)
 
     async def do(self, deed: str, **fields: Any) -> Any:
         raise BadQuestion("A notebook changes nothing. Sign in and do it on the page.")
@@ -161,6 +162,7 @@ class TokenDesk:
             self._telling.tell(self._newest)
 
 
-def looked(what: str, token: str, url: str) -> Any:
+def looked(what: str, token: str, url: str, **fields: Any) -> Any:
     """What the desk tells that is not a question: oneself, the catalogue, one's courses and classes."""
-    return _got(f"{url.rstrip('/')}/api/v1/look/{what}", token).json()["rows"][0]["told"]
+    found = _got(f"{url.rstrip('/')}/api/v1/look/{what}", token, tuple(fields.items()))
+    return found.json()["rows"][0]["told"]

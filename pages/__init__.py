@@ -76,6 +76,7 @@ PAGES: tuple[Page, ...] = (
         "person",
         ("period",),
         in_menu=False,
+        named=True,
     ),
     Page(
         "/admin",

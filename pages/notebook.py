@@ -76,6 +76,8 @@ def page(
         raise unknown("page", path, [p.path for p in pages])
     if not desk.viewer.may(found.action):
         raise NotFound("Whom the token acts for may not open this page.")
+    if found.named:
+        raise NotFound("This page is about one person by name, and a notebook is told no names.")
     who = Me.read(me)
     view: Any = found.view(Visit(desk, who, Speech(who.locale, who.zone), found, dict(query), _board))
     view.stage.looks = orjson.dumps(

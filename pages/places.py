@@ -52,3 +52,4 @@ class Page:
     filters: Sequence[str] = ()  # names of pages.filters.FILTERS, in the order of the bar
     home_of: Sequence[str] = ()  # roles that land here
     in_menu: bool = True
+    named: bool = False  # about one person by name: no page without names

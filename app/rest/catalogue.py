@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request, Response
 from app.rest.answers import JSON, success
 from app.rest.reach import desk_of
 from models.ask import ColumnMeaning
-from models.errors import unknown
+from models.errors import BadQuestion, unknown
 
 router = APIRouter(prefix="/api/v1")
+NARROWED = {"moved": ("since",)}  # what is looked at with a number; all else is looked at whole
 _OF_MEASURES = (
     ("name", "The name by which it is asked for."),
     ("meaning", "What it counts, in one sentence."),
@@ -81,16 +82,29 @@ async def get_me(request: Request) -> Response:
 
 @router.get("/look/{what}", summary="What a notebook's desk tells besides answers.", response_class=Response)
 async def get_look(request: Request, what: str) -> Response:
-    """One row, `told`: oneself, the catalogue, one's courses and classes, as a page is told them."""
-    told = await desk_of(request).look(what)
-    return _listed(request, what, (("told", "What the desk tells."),), [{"told": told}])
+    """One row, `told`: oneself, the catalogue, one's courses and classes, as a page is told them. `moved`
+    takes `since`, a watermark: has anything changed after it that you may see?"""
+    fields = {name: _number(name, request.query_params.get(name)) for name in NARROWED.get(what, ())}
+    told = await desk_of(request).look(what, **fields)
+    return _listed(request, what, (("told", "What the desk tells."),), [{"told": told}], known=tuple(fields))
+
+
+def _number(name: str, value: str | None) -> int:
+    if value is None or not value.isdecimal() or len(value) > 18:
+        raise BadQuestion(f"Say '{name}' as a whole number.")
+    return int(value)
 
 
 def _listed(
-    request: Request, question: str, columns: Sequence[tuple[str, str]], rows: list[dict[str, Any]]
+    request: Request,
+    question: str,
+    columns: Sequence[tuple[str, str]],
+    rows: list[dict[str, Any]],
+    known: Sequence[str] = (),
 ) -> Response:
     for name in request.query_params:
-        raise unknown("parameter", name, ())
+        if name not in known:
+            raise unknown("parameter", name, known)
     meanings = [ColumnMeaning(name, "detail", "", meaning) for name, meaning in columns]
     as_of = desk_of(request).watermark().at
     return Response(orjson.dumps(success(meanings, rows, as_of, question), default=str), media_type=JSON)

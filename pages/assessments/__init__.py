@@ -282,12 +282,17 @@ class AssessmentsPage(Sheet):
         )
 
     def _lacking(self, row: Row, name: str) -> Markup:
-        shown = name or self.say("teacher.nameless")
-        link = Markup('<a href="/learner?child={}">{}</a>').format(str(row["learner_id"]), shown)
+        learner = str(row["learner_id"])
+        # Who is told no names may ask on by the pseudonym, and has no page of one learner.
+        who = (
+            Markup('<a href="/learner?child={}">{}</a>').format(learner, name)
+            if name
+            else Markup("{}").format(self.say("assessments.pseudonym", learner=learner))
+        )
         told = self.say("assessments.lacking", n=row["answers"], correct=row["correct"])
         if row["root_skill_id"] != row["skill_id"]:
             told = f"{told}; {self.say('assessments.root', title=row['root_title'])}"
-        return Markup("{}: {}").format(link, told)
+        return Markup("{}: {}").format(who, told)
 
 
 def _fit(row: Row) -> float:

@@ -262,3 +262,20 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient, core: Co
         for operation in found.values():
             assert operation["summary"].endswith("."), path
     assert api(core).docs_url is None
+
+
+async def test_a_desk_by_token_asks_whether_anything_moved(client: httpx.AsyncClient, hill: Hill) -> None:
+    auth, look = bearer(hill, "administrator", "ask-measures", "use-notebook"), "/api/v1/look"
+    now = hill.door.warehouse.watermark().number
+
+    async def told(what: str) -> tuple[int, object]:
+        answer = await client.get(f"{look}/{what}", headers=auth)
+        body = answer.json()
+        return answer.status_code, body["rows"][0]["told"] if answer.status_code == 200 else body["detail"]
+
+    assert await told(f"moved?since={now}") == (200, False)
+    hill.happened("S1")
+    assert await told(f"moved?since={now}") == (200, True)
+    for wrong in ("moved", "moved?since=soon", "moved?since=-1", "moved?since=1&until=2", "me?since=1"):
+        status, detail = await told(wrong)
+        assert status == 400 and len(str(detail)) > 20, wrong

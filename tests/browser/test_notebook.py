@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -18,15 +19,19 @@ import pytest
 from playwright.async_api import TimeoutError, expect
 
 from app.commands.notebook import NOTEBOOKS, ROOT
+from app.notebook import open_desk
 from app.token_desk import TokenDesk
 from app.tour import DESKTOP, Running, Walker, free_ports, walker
+from config.roles import read_roles
 from config.settings import read_settings
 from connectors.metadata import metadata_of
 from models.ask import Ask
 from models.errors import BadQuestion, NotFound, NotSignedIn
+from pages import PAGES
 
 pytestmark = [pytest.mark.browser]
 ASKS = ["ask-measures", "ask-learners", "see-quality", "use-notebook", "open-page:quality"]
+OPENS = ["see-content", "study-learners", "open-page:content", "open-page:assessments", "open-page:admin"]
 PASSWORD = "of this test alone"
 
 
@@ -92,6 +97,49 @@ async def test_a_notebooks_desk_is_the_tokens_own_and_changes_nothing(running: R
         await head.do("set_locale", locale="de-DE")
 
 
+PAGES_OF_ROLE = [page.path for page in PAGES if page.action in read_roles()["data_scientist"].actions]
+
+
+def test_a_data_scientist_has_the_pages_that_name_nobody() -> None:
+    assert set(PAGES_OF_ROLE) == {"/admin", "/content", "/assessments", "/quality"}
+
+
+@pytest.mark.usefixtures("asking")
+@pytest.mark.parametrize("path", PAGES_OF_ROLE)
+async def test_every_page_of_a_data_scientist_is_live_in_a_cell_and_names_nobody(
+    running: Running, path: str
+) -> None:
+    desk = open_desk(running.api, token_of(running, "priya", [*ASKS, *OPENS]))
+    page = desk.page(path, period="90d")
+    try:
+        for _ in range(1200):
+            if len(page.cards) == len(page.slots):
+                break
+            await asyncio.sleep(0.05)
+        assert len(page.cards) == len(page.slots)
+        told = [card for card in page.cards.values() if card.title or card.body or card.drawing]
+        assert len(told) >= 5 and any(card.drawing for card in told)
+        shown = "".join(f"{c.title}{c.sub}{c.body}{c.after}{c.empty}" for c in told)
+        shown += "".join(str(answer.table.to_pylist()) for c in told for answer in c.answers)
+        with metadata_of(read_settings({}, demo=True, data=running.data)) as metadata:
+            names = {person.name for person in metadata.people.all() if person.roles[:1] == ("student",)}
+        assert len(names) > 100 and [name for name in names if name in shown] == []
+        assert "/learner?" not in shown and 'class="problem"' not in shown
+        assert await desk._desk.look("moved", since=desk._desk.watermark().number) is False
+        assert await desk._desk.look("moved", since=0) is True
+    finally:
+        page.leave()
+
+
+@pytest.mark.usefixtures("asking")
+def test_a_page_about_one_person_by_name_says_why_it_is_not_there(running: Running) -> None:
+    head = open_desk(running.api, token_of(running, "amara", [*ASKS, "open-page:learner"]))
+    with pytest.raises(NotFound, match="no names"):
+        head.page("/learner", child="1")
+    with pytest.raises(NotFound, match="may not open"):
+        open_desk(running.api, token_of(running, "priya", ASKS)).page("/admin")
+
+
 @contextlib.contextmanager
 def lab(running: Running, scientist: str) -> Iterator[str]:
     """`./headway notebook`, as a person starts it."""
@@ -126,8 +174,6 @@ def _answers(address: str) -> bool:
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_slider_moves_a_chart_in_jupyterlab(running: Running, scientist: str) -> None:
-    import asyncio
-
     before = {path.name: path.read_bytes() for path in NOTEBOOKS.iterdir() if path.is_file()}
     with lab(running, scientist) as address:
         async with walker(address) as walks:
