@@ -21,9 +21,11 @@ from connectors.intake.decode import decode
 from connectors.intake.gatekeeper import Gatekeeper
 from connectors.intake.payloads import payload_types
 from connectors.intake.replay import replay
+from connectors.intake.submission import Submission
 from connectors.intake.times import LocalTime, read_times
 from connectors.warehouse import Warehouse
 from connectors.warehouse.deadletters import DeadLetters, LetterFilter
+from models.errors import TooMany
 from models.event import EventType, PayloadField
 from tests.connectors.intake_school import NOON, ZONE, Door, FixedSchools, body, pseudonym, sent
 
@@ -211,6 +213,43 @@ def test_a_replayed_event_is_the_event_that_was_sent(engine: Warehouse) -> None:
     assert {(row["course_id"], row["lesson_id"]) for row in rows[1]} == {("Ada", card)}
     assert "Lovelace says" not in str(rows)
     door.close()
+
+
+def test_letters_past_their_time_are_let_go_and_younger_ones_stay(door: Door) -> None:
+    door.send(sent("hologram_viewed"), sent(timestamp="noon"))
+    letters = DeadLetters(door.warehouse)
+    kept = letters.newest(LetterFilter())
+    assert len(kept) == 2
+    now = datetime.now(UTC)
+    assert letters.expire(now=now + timedelta(days=29)) == 0
+    assert letters.newest(LetterFilter()) == kept
+    letters.write([kept[0] | {"kept_at": now - timedelta(days=2)}])
+    assert letters.expire(now=now + timedelta(days=29)) == 1
+    assert [one["letter_id"] for one in letters.newest(LetterFilter())] == [kept[1]["letter_id"]]
+    assert letters.expire(timedelta(), now=now + timedelta(minutes=1)) == 1
+    assert letters.newest(LetterFilter()) == []
+
+
+def test_a_replay_that_fills_the_queue_notes_what_went_in(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.send(*(sent("hologram_viewed") for _ in range(3)))
+    teach(door, hologram_viewed=hologram())
+    put, room = door.writer.put, [1, 0]
+
+    def narrow(submission: Submission) -> None:
+        if not room.pop(0):
+            raise TooMany("More events arrive than can be stored.", 1)
+        put(submission)
+
+    letters = DeadLetters(door.warehouse)
+    monkeypatch.setattr(door.writer, "put", narrow)
+    done = replay(door.writer, letters, LetterFilter())
+    assert done.answer() == {"replayed": 1, "repeated": 0, "waiting": 2}
+    assert len(letters.newest(LetterFilter())) == 2
+    room.append(0)
+    with pytest.raises(TooMany):
+        replay(door.writer, letters, LetterFilter())
 
 
 def test_numbers_outside_their_range_and_unknown_values_are_named(door: Door) -> None:
