@@ -58,6 +58,7 @@ function show(name, json) {
   }
   section.querySelectorAll(".scroll.newest").forEach((e) => { e.scrollLeft = e.scrollWidth }) // newest first
   kept()
+  if (keeping) regain(section)
   fade(section)
   if (!first) announce()
   complete()
@@ -90,11 +91,14 @@ function keep(section) {
   const inside = section.contains(active)
   const path = inside ? mark(active) : null
   const typed = inside && active.matches("input") ? [active.value, active.selectionStart] : null
+  const words = written(section), folds = unfolded(section)
   const scrolled = [...section.querySelectorAll(".scroll")].map((e) => [e.scrollLeft, e.scrollTop])
   return () => {
     section.querySelectorAll(".scroll").forEach((e, i) => {
       if (scrolled[i]) { e.scrollLeft = scrolled[i][0]; e.scrollTop = scrolled[i][1] }
     })
+    words.forEach((one) => rewrite(section, one))
+    unfold(section, folds)
     // What was pressed may be gone: the card is where its reader was, so the next Tab goes on from there.
     const again = (path && section.querySelector(path)) || (inside && section)
     if (!again) return
@@ -102,6 +106,23 @@ function keep(section) {
     again.focus({preventScroll: true})
     if (typed) { again.value = typed[0]; try { again.setSelectionRange(typed[1], typed[1]) } catch (e) { /* not a text */ } }
   }
+}
+/* What is typed and not yet sent: where it stands, and what. A search is kept with its table's turns. */
+function written(section) {
+  return [...section.querySelectorAll("input, textarea")]
+    .filter((e) => e.value !== e.defaultValue && !e.matches("[type=radio], [type=checkbox], [data-find]") && mark(e))
+    .map((e) => [mark(e), e.value])
+}
+function rewrite(section, [path, value]) {
+  const at = section.querySelector(path)
+  if (at) at.value = value
+  return Boolean(at)
+}
+/* An opened part is known by its id, or else by what it stands under. */
+const foldName = (e) => e.id || [e.closest("li")?.firstElementChild, e.querySelector("summary")].map((at) => at?.textContent).join("\n")
+const unfolded = (section) => [...section.querySelectorAll("details[open]")].map(foldName)
+function unfold(section, names) {
+  if (names.length) section.querySelectorAll("details").forEach((e) => { if (names.includes(foldName(e))) e.open = true })
 }
 function mark(element) {
   if (element.id) return "#" + CSS.escape(element.id)
@@ -198,8 +219,32 @@ const waiting = []
 const turns = new Map() // table -> how the reader turned it: told again to a page that was made anew
 function tell(message) {
   if (message.kind === "table") turns.set(message.slot, {...turns.get(message.slot), ...message})
+  if (message.with) sent.set(message.number, {...message, isSure: true, since: Date.now()})
   if (model && !away) model.send_msg(message)
   else if (message.kind !== "place") waiting.push(message)
+}
+/* A deed that takes typed words with it: they stay in their field until the server says that it is done. */
+const sent = new Map() // number -> the message
+const LONGEST_WAIT = 10000 // for an answer; then the same may be pressed again
+let deeds = 0
+function deed(message, field) {
+  if (!field) { tell(message); return }
+  const whole = {...message, value: message.value + "\n" + field.value, with: field.id, number: `${Date.now()}-${deeds++}`}
+  const isSame = (one) => one.isSure && Date.now() - one.since < LONGEST_WAIT && one.with === whole.with && one.value === whole.value
+  if ([...sent.values()].some(isSame)) return // pressed twice
+  tell(whole)
+}
+function did(over) {
+  for (const [number, isDone] of over) {
+    const message = sent.get(number)
+    if (!message) continue
+    sent.delete(number)
+    if (!isDone) continue
+    const field = $(message.with), isIt = (words) => message.value.endsWith("\n" + words)
+    if (field && isIt(field.value)) field.value = ""
+    const isOther = ([path, words]) => path !== "#" + CSS.escape(message.with) || !isIt(words)
+    if (keeping) keeping.cards.forEach((one) => { one.words = one.words.filter(isOther) })
+  }
 }
 const query = () => Object.fromEntries(new URLSearchParams(location.search))
 const same = (a, b) => {
@@ -249,9 +294,7 @@ document.addEventListener("click", (event) => {
     else if ("page" in d) tell({kind: "table", slot: slotOf(at), page: Number(d.page)})
     else if ("again" in d) { busy(); tell({kind: "again"}) }
     else if ("do" in d) {
-      const words = d.with && $(d.with)  // what was typed beside the button goes with it
-      tell({kind: "do", slot: slotOf(at), deed: d.do, value: (at.value || d.value || "") + (words ? "\n" + words.value : "")})
-      if (words) words.value = ""
+      deed({kind: "do", slot: slotOf(at), deed: d.do, value: at.value || d.value || ""}, d.with && $(d.with))
     }
     return
   }
@@ -332,19 +375,36 @@ function poll(wait) {
     poll(Math.min(wait * 1.5, 10000))
   }, wait)
 }
-/* Over a reload that we cause ourselves. */
+/* Over a reload that we cause ourselves: what was typed, opened and pressed, for the same reader only. */
 const KEPT = "headway-kept"
+const reader = () => document.querySelector("details.account summary")?.getAttribute("aria-label")
+let keeping = null // what the cards of this page will have again once they come
 function hold() {
-  try { sessionStorage.setItem(KEPT, JSON.stringify({at: location.href, turns: [...turns.values()], y: scrollY})) } catch (e) { /* private */ }
+  const late = keeping ? keeping.cards : []
+  const cards = [...document.querySelectorAll("#stage > .card")]
+    .map((one) => ({card: one.id, words: written(one), folds: unfolded(one)}))
+  const kept = {at: location.href, reader: reader(), turns: [...turns.values()], y: scrollY, cards: [...late, ...cards],
+    waiting: waiting.filter((message) => message.kind === "do")}
+  try { sessionStorage.setItem(KEPT, JSON.stringify(kept)) } catch (e) { /* private */ }
 }
 function held() {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null")
     sessionStorage.removeItem(KEPT)
-    if (!kept || kept.at !== location.href) return
+    if (!kept || kept.at !== location.href || kept.reader !== reader()) return
     kept.turns.forEach((turn) => turns.set(turn.slot, turn))
+    keeping = kept
+    kept.waiting.forEach((message) => waiting.push(message))
     setTimeout(() => scrollTo(0, kept.y), 500)
   } catch (e) { /* private */ }
+}
+function regain(section) {
+  for (const one of keeping.cards) {
+    if (one.card !== section.id) continue
+    one.words = one.words.filter((words) => !rewrite(section, words))
+    unfold(section, one.folds)
+    if (section.querySelector("details")) one.folds = []
+  }
 }
 function back() {
   const was = away
@@ -353,6 +413,7 @@ function back() {
   const banner = $("lost")
   if (banner) banner.hidden = true
   if (was) say($("stage").dataset.back)
+  if (was) sent.forEach((one) => { one.isSure = false }) // it may have been lost on the way
   while (waiting.length) tell(waiting.shift())
 }
 
@@ -373,6 +434,8 @@ function stage(at) {
     if (form && model.bar && form.innerHTML !== model.bar) { const kept = keep(form); form.innerHTML = model.bar; kept() }
   }
   model.on("bar", bar); bar()
+  const over = () => did(JSON.parse(model.did || "[]"))
+  model.on("did", over); over()
   model.on("said", () => say(model.said))
   model.on("filled", idle)
   const notice = () => { const at = $("notice"); at.textContent = model.notice; at.hidden = !model.notice }
@@ -389,7 +452,7 @@ function stage(at) {
   if (doc && !doc.__headway) {
     doc.__headway = true
     doc.on_event("connection_lost", (_, event) => lost(event))
-    doc.on_event("client_reconnected", back)
+    // Once it is back the document is drawn anew, and so this is called: before that nobody would hear us.
   }
   back()
   // A page that comes back: its reader may have moved on meanwhile. A new one has read its own address.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -36,6 +37,7 @@ class Hearing:
     filters: Filters
     cards: dict[str, Card]
     turns: dict[str, tables.Turn]
+    _did: deque[tuple[str, bool]]
     _is_ready = False  # core was there, and said what the page needs first
     _wide: Filters | None = None  # what the page looked at before a tap on a day or a week
 
@@ -119,15 +121,24 @@ class Hearing:
     def _hear_do(self, message: Mapping[str, Any]) -> None:
         deed = getattr(self, f"do_{message.get('deed')}", None)
         if deed is not None:
-            self._run(self._deed(deed, str(message.get("value", ""))[:500]))
+            value, number = str(message.get("value", ""))[:500], str(message.get("number") or "")[:40]
+            self._run(self._deed(deed, value, number))
 
-    async def _deed(self, deed: Callable[[str], Awaitable[Sequence[str] | None]], value: str) -> None:
+    async def _deed(
+        self, deed: Callable[[str], Awaitable[Sequence[str] | None]], value: str, number: str
+    ) -> None:
         """`do_<name>(value)` may return the names of the slots to fill again."""
+        is_done = False
         try:
             again = await deed(value)
+            is_done = True
         except HeadwayError as error:
             self._later({"notice": frame.in_short(self.visit.speech, error)})
             return
+        finally:
+            if number:  # what was typed stays in its field until this says that it is kept
+                self._did.append((number, is_done))
+                self._later({"did": orjson.dumps([*self._did]).decode()})
         self._later({"notice": "", "bar": frame.filter_bar(cast("Sheet", self))})
         await self._ask_again([slot for slot in self.slots if slot.name in (again or ())])
 

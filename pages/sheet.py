@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -70,6 +71,7 @@ class Sheet(Hearing, Viewer):
         self.titles: dict[str, str] = {}  # of what was clicked
         self._pulse = Pulse(visit.desk, self._moved)
         self._running: set[asyncio.Task[None]] = set()
+        self._did: deque[tuple[str, bool]] = deque(maxlen=16)
         self._wanted = asyncio.Event()  # a first attempt, before its time
         self._is_starting = False
         self._round = self._over = 0  # of asking all cards: begun, and done

@@ -33,6 +33,7 @@ class Stage(JSComponent, _Cards):
     filled = param.Integer(default=0, doc="Counts how often all cards were there, and nothing under way.")
     said = param.String(default="", doc="Said to a screen reader when the data moved.")
     notice = param.String(default="", doc="Said at the top of the page until it is empty.")
+    did = param.String(default="", doc="Which deeds with typed words are over, and done or not, as JSON.")
     dialog = param.String(default="", doc="What the dialog shows, as JSON.")
 
     _esm = "export function render(at) { return window.Headway.stage(at) }"

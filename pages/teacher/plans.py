@@ -112,9 +112,9 @@ def _next(sheet: Sheet, row: Row, colleagues: Sequence[Row]) -> Markup:
         '<button type="button" class="quiet" data-do="note" data-with="note-{}" value="{}">{}</button></p>'
     ).format(name, say("plan.note"), name, say("plan.note"), name, name, say("plan.note_add"))
     return Markup(
-        '{}<details><summary>{}</summary><p class="buttons">{}</p></details>'
+        '{}<details id="more-{}"><summary>{}</summary><p class="buttons">{}</p></details>'
         '<p class="sub">{}</p><p class="buttons">{}</p>'
-    ).format(note, say("plan.more"), join([*later, *give]), say("plan.what_came"), join(came))
+    ).format(note, name, say("plan.more"), join([*later, *give]), say("plan.what_came"), join(came))
 
 
 class PlanDeeds:

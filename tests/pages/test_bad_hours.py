@@ -55,6 +55,9 @@ class Trouble(Sheet):
     async def do_note(self, value: str) -> list[str]:
         raise TooMany("Too many notes.")
 
+    async def do_press(self, value: str) -> list[str]:
+        return []
+
 
 def page_of(desk: Away, language: str = "en-GB") -> Trouble:
     page = Page("/trouble", "page.teacher", "open-page:teacher", Trouble)
@@ -153,10 +156,13 @@ async def test_a_deed_that_was_not_done_is_said_where_it_is_seen(monkeypatch: py
     monkeypatch.setattr(Trouble, "what", staticmethod(_nothing))
     page = page_of(Away())
     await opened(page, lambda: bool(page.stage.s0))
-    page._told({"kind": "do", "deed": "note", "value": "x"})
+    page._told({"kind": "do", "deed": "note", "value": "x", "number": "7"})
     await _until(lambda: "was not done" in page.stage.notice)
-    page.leave()
     assert "Too many notes." in page.stage.notice
+    page._told({"kind": "do", "deed": "press", "value": "x", "number": "8"})
+    await _until(lambda: page.stage.notice == "")
+    page.leave()
+    assert page.stage.did == '[["7",false],["8",true]]', "what was typed is cleared only if it is kept"
 
 
 def test_a_page_that_hides_what_the_sheet_runs_on_is_refused() -> None:
