@@ -196,6 +196,20 @@ def test_a_registry_lists_its_folder(package: str, registry: str) -> None:
     assert not missing, f"{package}/__init__.py does not list {', '.join(missing)} in {registry}"
 
 
+def test_pages_lists_every_page() -> None:
+    """Beside the pages their folder holds what they are made of: a page is a class that is called one."""
+    listed = {page.view.__name__ for page in importlib.import_module("pages").PAGES}
+    written = {
+        name
+        for path in (ROOT / "pages").rglob("*.py")
+        for name in re.findall(r"^class (\w+Page)\b", path.read_text(), re.MULTILINE)
+    }
+    assert written - listed == set(), "pages/__init__.py does not list them in PAGES"
+    assert listed - written == set(), (
+        "a page's class is called <What>Page, else nobody sees that it is missing"
+    )
+
+
 def test_committed_files_name_no_registry_host_and_no_machine_path() -> None:
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     hosts = re.compile(
