@@ -20,7 +20,7 @@ from app.metrics import Metrics
 from app.pulse import Pulse
 from app.socket import DeskSocket
 from app.sources import Consumers, open_consumers
-from app.watch import Watch
+from app.watch import Watch, rest_while
 from compute.rollups import DELTAS
 from config.quality import quality_rules
 from config.settings import Settings
@@ -102,7 +102,8 @@ class Core:
         log.info("core is ready")
 
     def _watched(self, warehouse: Warehouse) -> list[Watch]:
-        judge = partial(quality.look, warehouse, quality_rules(), self.metrics)
+        rest = partial(rest_while, self.writer.streams)
+        judge = partial(quality.look, warehouse, quality_rules(), self.metrics, rest)
         fit = partial(mastery.look, warehouse, self.metrics)
         streams = self.writer.streams
         return [

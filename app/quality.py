@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
@@ -21,14 +21,25 @@ EVERY_S = 300.0
 FIRST_S = 5.0
 _DAYS_AT_ONCE = 14
 _EVENTS_AT_ONCE = 200_000  # of a small school whole months are looked at in one go: each look has its price
+_MOST_AT_ONCE = 2_000_000  # of a large one a few days or one: what is compared lies in memory meanwhile
 _SCORED = timedelta(days=7)
 Day = tuple[int, date, int]  # organisation, day, events
 
 
-def check_days(warehouse: Warehouse, rules: QualityRules, *, days_at_once: int = _DAYS_AT_ONCE) -> int:
-    """Looks at every day that got events since it was looked at; returns how many days that were."""
+def check_days(
+    warehouse: Warehouse,
+    rules: QualityRules,
+    *,
+    days_at_once: int = _DAYS_AT_ONCE,
+    rest: Callable[[], None] = lambda: None,
+) -> int:
+    """Looks at every day that got events since it was looked at; returns how many days that were.
+    `rest` comes before each look but the first: after an import there are many."""
     waiting = warehouse.fetch(quality_checks.stored_days()).to_pylist()
-    for days in together([(d["organisation_id"], d["day"], d["now"]) for d in waiting], days_at_once):
+    days_of = [(d["organisation_id"], d["day"], d["now"]) for d in waiting]
+    for number, days in enumerate(together(days_of, days_at_once)):
+        if number:
+            rest()
         warehouse.write("quality_check", _checked(warehouse, rules, days))
     return len(waiting)
 
@@ -43,8 +54,8 @@ def _checked(warehouse: Warehouse, rules: QualityRules, days: Sequence[Day]) -> 
 
 
 def together(days: Sequence[Day], most: int) -> Iterator[list[Day]]:
-    """Runs of days that lie within so many days, or that hold few events together and have no long gap
-    between them: one look at the events for all of them."""
+    """Runs of days that lie within so many days and do not hold too many events, or that hold few together
+    and have no long gap between them: one look at the events for all of them."""
     part: list[Day] = []
     events = 0
     for _, same in groupby(days, key=lambda day: day[1]):
@@ -60,7 +71,9 @@ def together(days: Sequence[Day], most: int) -> Iterator[list[Day]]:
 
 def _near(part: Sequence[Day], day: date, events: int, most: int) -> bool:
     first, last = part[0][1], part[-1][1]
-    return (day - first).days < most or (events <= _EVENTS_AT_ONCE and (day - last).days < most)
+    if events <= _EVENTS_AT_ONCE:
+        return (day - last).days < most
+    return events <= _MOST_AT_ONCE and (day - first).days < most
 
 
 def show(warehouse: Warehouse, metrics: Metrics, now: datetime) -> None:
@@ -71,10 +84,12 @@ def show(warehouse: Warehouse, metrics: Metrics, now: datetime) -> None:
             metrics.quality.labels("overall" if name == "score" else name).set(found[name])
 
 
-def look(warehouse: Warehouse, rules: QualityRules, metrics: Metrics) -> None:
+def look(
+    warehouse: Warehouse, rules: QualityRules, metrics: Metrics, rest: Callable[[], None] = lambda: None
+) -> None:
     """A day that nothing was added to costs nothing."""
     try:
-        check_days(warehouse, rules)
+        check_days(warehouse, rules, rest=rest)
         show(warehouse, metrics, datetime.now(UTC))
     except HeadwayError as error:
         log.warning("data quality was not looked at: %s", error.detail)

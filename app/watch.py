@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic, sleep
 
 _LONGEST_S = 10.0  # for which a stop waits
 _AGAIN_S = 1.0  # until it is seen whether core is still busy
@@ -51,3 +52,10 @@ class Watch:
         until = asyncio.get_running_loop().time() + self.patience_s
         while self.busy() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(self.again_s)
+
+
+def rest_while(busy: Callable[[], bool], patience_s: float = _PATIENCE_S, again_s: float = _AGAIN_S) -> None:
+    """The same in the thread of a look that has many parts, between two of them."""
+    until = monotonic() + patience_s
+    while busy() and monotonic() < until:
+        sleep(again_s)

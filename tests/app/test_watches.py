@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from app.watch import Watch
+from app.watch import Watch, rest_while
 
 
 async def test_a_stop_waits_for_the_look_under_way() -> None:
@@ -71,3 +71,15 @@ async def test_it_looks_once_the_stream_is_over() -> None:
     assert await asyncio.to_thread(looked.wait, 10)
     assert next(answers, None) is None
     await watch.stop()
+
+
+def test_a_look_of_many_parts_rests_between_them_while_events_stream_in() -> None:
+    asked: list[bool] = []
+
+    def busy() -> bool:
+        asked.append(len(asked) < 3)
+        return asked[-1]
+
+    rest_while(busy, again_s=0)
+    assert asked == [True, True, True, False]
+    rest_while(lambda: True, patience_s=0.05, again_s=0.01)  # in the end it is looked at all the same
