@@ -39,9 +39,11 @@ def judged(standing_school: Elm) -> Iterator[Elm]:
     warehouse = standing_school.door.warehouse
     warehouse.append(events([]), also={"quality_day": tally.rows()})
     check_days(warehouse, RULES)
+    standing_school.door.shelf.clear()  # an answer from before, told for some minutes more, has no such days
     yield standing_school
     for name in ("quality_day", "quality_check"):
         empty(warehouse, name)
+    standing_school.door.shelf.clear()
 
 
 def empty(warehouse: Any, name: str) -> None:
