@@ -319,8 +319,7 @@ document.addEventListener("change", (event) => {
   } else if (at.matches("[data-send]")) {
     at.form.elements.next.value = location.pathname + location.search
     at.form.submit()
-  } else if (at.matches("[data-school]")) tell({kind: "do", deed: "school", value: at.value})
-  else if (at.name === "theme") theme(at.value)
+  } else if (at.name === "theme") theme(at.value)
 })
 document.addEventListener("submit", (event) => { if (event.target.id === "filters") event.preventDefault() })
 document.addEventListener("keydown", (event) => {

@@ -37,7 +37,7 @@ class Held:
         return "..."  # an id of a learner is nothing for a log
 
 
-class Hole(ops.Value):
+class Hole(ops.Value):  # type: ignore[misc]  # Ibis has no types
     called: str
     dtype: dt.DataType
     held: Held

@@ -23,7 +23,6 @@ class Me:
     zone: str = "UTC"
     organisation: str = ""
     currency: str = "EUR"
-    organisations: tuple[Choice, ...] = ()
     children: tuple[Choice, ...] = ()
 
     @classmethod
@@ -37,7 +36,6 @@ class Me:
             zone=str(school.get("zone") or told.get("zone") or "UTC"),
             organisation=str(school.get("name") or ""),
             currency=str(school.get("currency") or "EUR"),
-            organisations=choices(told.get("organisations"), "id", "name"),
             children=choices(told.get("children"), "learner_id", "name"),
         )
 

@@ -76,11 +76,14 @@ def _likelihood(inside: Seconds, exposed: Seconds, all_gone: float, all_stayed: 
     rate = all_gone / all_stayed
     within = inside / np.maximum(exposed, 1e-9)
     outside = (all_gone - inside) / np.maximum(all_stayed - exposed, 1e-9)
-    safe = lambda counts, rates: counts * np.log(np.maximum(rates, 1e-12))  # noqa: E731
-    gain = (
-        safe(inside, within) + safe(all_gone - inside, outside) - safe(np.full_like(inside, all_gone), rate)
-    )
+    apart = _weighed(inside, within) + _weighed(all_gone - inside, outside)
+    gain = apart - _weighed(np.full_like(inside, all_gone), rate)
     return np.where(within > outside, gain, 0.0)
+
+
+def _weighed(counts: Seconds, rates: Seconds | float) -> Seconds:
+    """No rate is zero in a logarithm."""
+    return counts * np.log(np.maximum(rates, 1e-12))
 
 
 def _judged(

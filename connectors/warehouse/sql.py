@@ -120,7 +120,7 @@ class _Holes:
         return self.cast(sge.Var(this=f"${_MARK}_{called}$"), dtype)  # type: ignore[attr-defined]
 
 
-class _DuckDB(_Holes, DuckDBCompiler):
+class _DuckDB(_Holes, DuckDBCompiler):  # type: ignore[misc]  # Ibis has no types
     def visit_ExtractEpochSeconds(self, op: ops.ExtractEpochSeconds, *, arg: Any) -> Any:  # noqa: N802
         """Ibis takes the zone off first, which costs DuckDB forty times as much as the rest."""
         if op.arg.dtype.is_timestamp():
@@ -128,7 +128,7 @@ class _DuckDB(_Holes, DuckDBCompiler):
         return super().visit_ExtractEpochSeconds(op, arg=arg)
 
 
-class _Postgres(_Holes, PostgresCompiler):
+class _Postgres(_Holes, PostgresCompiler):  # type: ignore[misc]
     pass
 
 

@@ -18,6 +18,7 @@ from app.socket import DeskSocket
 from models.ask import Ask, Where
 from models.errors import HeadwayError
 from tests.app.conftest import Hill
+from tests.heard import Written
 
 CANARIES = ("Ada Example", "Bo Example", "Cy Other", "ada@hill.test", "correct horse battery")
 IN_A_URL = "zebedee-canary"
@@ -31,19 +32,6 @@ QUESTIONS = (
     f"/api/v1/dashboards/micro/{IN_A_URL}",
     f"/{IN_A_URL}?{IN_A_URL}=1",
 )
-
-
-class Written(logging.Handler):
-    """Every line as it would stand in the log."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-        self.setFormatter(JsonLines())
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.startswith("http"):  # this test's own client
-            self.lines.append(self.format(record))
 
 
 @pytest.fixture

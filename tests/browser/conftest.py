@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -31,4 +32,19 @@ def running(small_data: Path) -> Iterator[Running]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def walks(running: Running) -> AsyncIterator[Walker]:
     async with walker(running.address) as walks:
+        yield walks
+
+
+@pytest.fixture(scope="module")
+def own(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A school of one file's own: what is done there moves its data, and its processes are killed."""
+    data = tmp_path_factory.mktemp("hw") / "own"
+    shutil.copytree(small_data, data, ignore=shutil.ignore_patterns("lock", "*.log", "*.sock"))
+    with demo(data) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def guests(own: Running) -> AsyncIterator[Walker]:
+    async with walker(own.address) as walks:
         yield walks

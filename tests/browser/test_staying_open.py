@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 
-from app.tour import Place, Running, Walker, demo, walker
+from app.tour import Place, Running, Walker
 from app.tour.school import answers
 from app.tour.walker import Open
 from config.settings import read_settings
@@ -27,21 +24,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 ADMIN = Place("amara", "administrator", "/admin?period=month")
 MIA = Place("mia", "student", "/student")
 TEACHER = Place("hartmann", "teacher", "/teacher?period=month")
-
-
-@pytest.fixture(scope="module")
-def own(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A school of this file's own: its processes are killed and its data moves."""
-    data = tmp_path_factory.mktemp("hw") / "own"
-    shutil.copytree(small_data, data, ignore=shutil.ignore_patterns("lock", "*.log", "*.sock"))
-    with demo(data) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def guests(own: Running) -> AsyncIterator[Walker]:
-    async with walker(own.address) as walks:
-        yield walks
 
 
 async def until(opened: Open, condition: str, seconds: float = 60.0) -> None:

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from app.tour import Place, Running, Walker, demo, walker
+from app.tour import Place, Running, Walker
 from app.tour.walker import Open
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 LEARNER = Place("hartmann", "teacher", "/learner", through="/teacher")
 NOTE = "input[id^=note-]"
 ADD = "[data-do=note]"
-
-
-@pytest.fixture(scope="module")
-def own(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A school of this file's own: notes are written, and its processes are killed."""
-    data = tmp_path_factory.mktemp("hw") / "own"
-    shutil.copytree(small_data, data, ignore=shutil.ignore_patterns("lock", "*.log", "*.sock"))
-    with demo(data) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def guests(own: Running) -> AsyncIterator[Walker]:
-    async with walker(own.address) as walks:
-        yield walks
 
 
 @asynccontextmanager

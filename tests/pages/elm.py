@@ -26,6 +26,8 @@ from pages.speech import Speech
 from tests.builders import dimension, event, events
 
 TODAY = date(2026, 3, 4)  # a Wednesday
+MONDAY, TOMORROW = date(2026, 3, 2), date(2026, 3, 5)
+WEEK = timedelta(days=7)
 NOW = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
 FIRST = TODAY - timedelta(days=60)
 HOLIDAY = [date(2026, 2, 16) + timedelta(days=n) for n in range(5)]

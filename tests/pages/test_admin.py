@@ -1,17 +1,28 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
 from pages.about import table
 from pages.frame import filter_bar
-from tests.pages.elm import HOLIDAY, TITLES, TODAY, Elm, Row, count, drawn, figures_of, text_of, within
+from tests.pages.elm import (
+    HOLIDAY,
+    MONDAY,
+    TITLES,
+    TODAY,
+    TOMORROW,
+    WEEK,
+    Elm,
+    Row,
+    count,
+    drawn,
+    figures_of,
+    text_of,
+    within,
+)
 from tests.pages.elm import card_of as card
 
-TOMORROW = TODAY + timedelta(days=1)
-MONDAY = date(2026, 3, 2)
-WEEK = timedelta(days=7)
 SINCE = TOMORROW - 4 * WEEK
 
 

@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from app.logs import JsonLines
 from pages import PAGES
+from tests.heard import Written
 from tests.pages.elm import PUPILS, Elm, text_of
 from tests.pages.mounted import mounted
 
@@ -19,16 +19,6 @@ ADDRESS = re.compile(r'(?:href|src|action|data-link|data-csv|download)="([^"]*)"
 WHO = ("p1", "p5", "mother", "teacher", "tutor", "head")
 DOWNLOADS = (("teacher", "teacher/everybody"), ("p1", "student/results"), ("head", "admin/glance"))
 OF_SOMEBODY = {"/learner": "S1"}  # pages that need a learner in their address
-
-
-class Written(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-        self.setFormatter(JsonLines())
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
 
 
 @pytest.fixture

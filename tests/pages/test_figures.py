@@ -6,14 +6,17 @@ import csv
 import io
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
 from pages import about, frame
 from tests.pages.elm import (
     LESSONS,
+    MONDAY,
     TODAY,
+    TOMORROW,
+    WEEK,
     Elm,
     count,
     current_streak,
@@ -27,9 +30,6 @@ from tests.pages.elm import (
 )
 from tests.pages.elm import card_of as card
 
-MONDAY = date(2026, 3, 2)
-TOMORROW = TODAY + timedelta(days=1)
-WEEK = timedelta(days=7)
 SINCE = TOMORROW - 4 * WEEK  # of 28 days
 WHERE = [
     ("p2", "/student", "glance"),

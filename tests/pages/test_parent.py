@@ -7,7 +7,9 @@ import pytest
 
 from tests.pages.elm import (
     HOLIDAY,
+    MONDAY,
     TODAY,
+    WEEK,
     Elm,
     card_of,
     count,
@@ -21,10 +23,6 @@ from tests.pages.elm import (
     text_of,
     within,
 )
-
-MONDAY = date(2026, 3, 2)
-TOMORROW = TODAY + timedelta(days=1)
-WEEK = timedelta(days=7)
 
 
 @pytest.mark.parametrize("student", ["S1", "S2"])

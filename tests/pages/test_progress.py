@@ -15,6 +15,7 @@ from tests.pages.elm import (
     HOLIDAY,
     LEARNING,
     LESSONS,
+    MONDAY,
     NEVER,
     SKILLS,
     TITLES,
@@ -30,7 +31,6 @@ from tests.pages.elm import (
     text_of,
 )
 
-MONDAY = date(2026, 3, 2)
 PUPILS = (1, 4, 9)
 
 

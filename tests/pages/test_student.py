@@ -8,9 +8,11 @@ import pytest
 from tests.pages.elm import (
     HOLIDAY,
     LESSONS,
+    MONDAY,
     NEVER,
     TITLES,
     TODAY,
+    WEEK,
     Elm,
     count,
     current_streak,
@@ -25,9 +27,6 @@ from tests.pages.elm import (
     text_of,
     within,
 )
-
-MONDAY = date(2026, 3, 2)
-WEEK = timedelta(days=7)
 
 
 @pytest.mark.parametrize("pupil", [1, 2, 5])

@@ -18,8 +18,11 @@ from tests.pages.elm import (
     AWAY,
     HOLIDAY,
     LESSONS,
+    MONDAY,
     NEVER,
     TODAY,
+    TOMORROW,
+    WEEK,
     Elm,
     Row,
     card_of,
@@ -32,10 +35,6 @@ from tests.pages.elm import (
     text_of,
     within,
 )
-
-MONDAY = date(2026, 3, 2)
-TOMORROW = TODAY + timedelta(days=1)
-WEEK = timedelta(days=7)
 
 
 def in_class(school: Elm, rows: list[Row]) -> list[Row]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.pages.elm import (
     AWAY,
     PUPILS,
-    TODAY,
+    TOMORROW,
     Elm,
     card_of,
     count,
@@ -21,7 +21,6 @@ from tests.pages.elm import (
     within,
 )
 
-TOMORROW = TODAY + timedelta(days=1)
 SINCE = TOMORROW - timedelta(days=14)
 BEFORE = SINCE - timedelta(days=56)
 
