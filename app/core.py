@@ -24,7 +24,8 @@ from app.watch import Watch, rest_while
 from compute.rollups import DELTAS
 from config.quality import quality_rules
 from config.settings import Settings
-from connectors.intake.writer import Published, Writer
+from connectors.intake.storing import Published
+from connectors.intake.writer import Writer
 from connectors.metadata import Metadata, metadata_of
 from connectors.warehouse import Appended, Warehouse, open_warehouse
 from models.errors import Unavailable
@@ -97,7 +98,7 @@ class Core:
         self._socket = DeskSocket(self.doorway, self.settings.socket)
         await self._socket.start()
         self._consumers = await asyncio.to_thread(
-            open_consumers, self.settings, warehouse, metadata, self.writer, self.metrics
+            open_consumers, self.settings, metadata, self.writer, self.metrics
         )
         log.info("core is ready")
 
@@ -118,6 +119,7 @@ class Core:
             door.warehouse, door.metadata, self.settings, self.metrics, _told(door, self._live)
         )
         door.way_in, door.losses = self._writer.put, self._writer.counters.losses
+        door.settle = self._writer.settle
         door.forgetting = [self._forget]
         self._door = door
         self._doorway = LocalDoorway(door)

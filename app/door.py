@@ -65,6 +65,7 @@ class Door:
         self.shelf = Shelf(settings.cache_mib << 20)
         self.telling: Telling[Watermark] = Telling()
         self.way_in: Callable[[Submission], None] | None = None  # what is done here is an event like any
+        self.settle: Callable[[], None] = lambda: None  # waits until what came that way is in the warehouse
         self.losses: Losses | None = None  # what did not become an event here
         self.standings: Standings | None = None  # learners' states in memory, where there is a live stream
         self._register: dict[int, tuple[int, frozenset[int]]] = {}  # organisation -> its learners

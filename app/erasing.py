@@ -7,6 +7,7 @@ is a case of its own, with its clock and its legal holds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,16 @@ class Erased:
     events: int  # that stay
 
 
-def erase(metadata: Metadata, warehouse: Warehouse, person: Person, who: str, at: datetime) -> Erased:
-    """Afterwards whoever holds something in memory is told: `Door.forget`."""
+def erase(
+    metadata: Metadata,
+    warehouse: Warehouse,
+    person: Person,
+    who: str,
+    at: datetime,
+    settle: Callable[[], None],
+) -> Erased:
+    """`settle` waits for what came before. Afterwards whoever holds something in memory is told:
+    `Door.forget`."""
     organisation = person.organisation_id
     learner = None
     letters = events = 0
@@ -40,6 +49,7 @@ def erase(metadata: Metadata, warehouse: Warehouse, person: Person, who: str, at
         # First: from the next event on nothing of this learner is taken in.
         ends = [Consent(learner, "withdrawn", at, purpose=purpose) for purpose in PURPOSES]
         metadata.consents.grant_many(organisation, ends)
+        settle()
         letters = DeadLetters(warehouse).forget(organisation, learner)
         events = events_of(warehouse, organisation, learner)
     metadata.people.forget(person.id)
@@ -61,7 +71,7 @@ def erase_person(caller: Caller, login: str) -> dict[str, Any]:
         raise NotFound("There is nobody with this login.")
     if person.id == viewer.person_id:
         raise BadQuestion("Nobody erases themselves: somebody else has to do it.")
-    erased = erase(door.metadata, door.warehouse, person, viewer.person_id, door.clock())
+    erased = erase(door.metadata, door.warehouse, person, viewer.person_id, door.clock(), door.settle)
     door.forget(person.organisation_id, erased.learner_id)
     told = asdict(erased)
     return told | {"learner_id": None if erased.learner_id is None else str(erased.learner_id)}

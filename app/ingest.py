@@ -1,4 +1,4 @@
-"""`POST /api/v1/events`: the thin edge of the one way in. The answer comes after the commit."""
+"""`POST /api/v1/events`: the thin edge of the one way in. The answer comes once all is durable."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from connectors.intake.counters import Counters
 from connectors.intake.decode import Decoded, decode, form_of
 from connectors.intake.limits import Limits
 from connectors.intake.schools import RecordedSchools
+from connectors.intake.storing import Published
 from connectors.intake.submission import Outcome, Submission
 from connectors.intake.times import clock
 from connectors.intake.unpack import too_large, unpack
-from connectors.intake.writer import Published, Writer
+from connectors.intake.writer import Writer
 from connectors.metadata import Metadata
 from connectors.warehouse import Warehouse
 from models.errors import HeadwayError
@@ -78,6 +79,7 @@ def open_writer(
         limits=Limits(body_bytes=settings.body_limit_mib << 20),
         counters=Counters(metrics.registry),
         published=published,
+        journal=settings.journal,
     )
     writer.start()
     return writer

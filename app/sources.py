@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from connectors.intake.writer import Writer
     from connectors.metadata import Metadata
     from connectors.sources.kafka import KafkaConsumer
-    from connectors.warehouse import Warehouse
 
 
 class Consumers:
@@ -31,9 +30,7 @@ class Consumers:
             consumer.close()
 
 
-def open_consumers(
-    settings: Settings, warehouse: Warehouse, metadata: Metadata, writer: Writer, metrics: Metrics
-) -> Consumers:
+def open_consumers(settings: Settings, metadata: Metadata, writer: Writer, metrics: Metrics) -> Consumers:
     if not settings.kafka_brokers:
         return Consumers([])
     from connectors.sources.kafka import KafkaConsumer, KafkaTopics, Lag, WayIn
@@ -47,7 +44,7 @@ def open_consumers(
         member=settings.kafka_member,
         more=_more(settings.kafka_config),
     )
-    way, lag = WayIn(writer.put, warehouse.offsets), Lag(metrics.registry)
+    way, lag = WayIn(writer.put, writer.offsets), Lag(metrics.registry)
     return Consumers([KafkaConsumer(said, way, lag, number) for number in range(settings.kafka_consumers)])
 
 

@@ -107,6 +107,12 @@ class Settings:
     )
 
     @property
+    def journal(self) -> Path | None:
+        """Of events on their way into an embedded warehouse; a server has its own ways."""
+        path = Path(self.warehouse)
+        return None if "://" in self.warehouse else path.with_name(path.name + ".journal")
+
+    @property
     def loopback(self) -> bool:
         return _is_loopback(self.host)
 

@@ -57,6 +57,8 @@ def _here(settings: Settings, metadata: Metadata, person: Person) -> dict[str, A
 
     from app.commands.people import TERMINAL
     from app.erasing import erase
+    from app.ingest import open_writer
+    from app.metrics import Metrics
     from compute.rollups import DELTAS
     from connectors.warehouse import open_warehouse
 
@@ -64,6 +66,10 @@ def _here(settings: Settings, metadata: Metadata, person: Person) -> dict[str, A
     warehouse = open_warehouse(settings.warehouse, DELTAS, **limits)
     try:
         warehouse.migrate()
-        return asdict(erase(metadata, warehouse, person, TERMINAL, datetime.now(UTC)))
+        writer = open_writer(warehouse, metadata, settings, Metrics())
+        try:
+            return asdict(erase(metadata, warehouse, person, TERMINAL, datetime.now(UTC), writer.settle))
+        finally:
+            writer.close()
     finally:
         warehouse.close()

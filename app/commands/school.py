@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -154,3 +155,5 @@ def _clear(settings: Settings) -> None:
     for path in made:
         for ending in ("", ".wal", "-wal", "-shm"):
             path.with_name(path.name + ending).unlink(missing_ok=True)
+    if settings.journal and settings.journal.exists():
+        shutil.rmtree(settings.journal)

@@ -244,6 +244,7 @@ class Direct:
         self._unsettled += events
         if self._unsettled >= _SETTLED_EVENTS:
             self._unsettled = 0
+            self.writer.settle()
             self.warehouse.settle()
             self.warehouse.fold()
             self.warehouse.checkpoint()
@@ -251,11 +252,12 @@ class Direct:
     def position(self, file: str) -> str | None:
         from connectors.sources.files import source_key
 
-        return self.warehouse.offsets().get(source_key(self.organisation_id, file))
+        return self.writer.offsets().get(source_key(self.organisation_id, file))
 
     def broken_since(self, since: datetime) -> list[str]:
         from connectors.warehouse.checking import broken_since
 
+        self.writer.settle()
         return broken_since(self.warehouse, self.organisation_id, since)
 
     def letters(self, **which: Any) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from connectors.intake.eventids import Words
 from connectors.intake.fingerprints import Fingerprints
 from connectors.intake.gatekeeper import Checked
 from connectors.intake.school import School
+from connectors.intake.storing import Storing
 from connectors.metadata import Consent
 from connectors.metadata.consents import Basis
 from connectors.warehouse import Warehouse
@@ -45,8 +46,8 @@ class KnownIds:
     """Exact on both engines. On DuckDB fingerprints spare the look-up; on Postgres, where other
     processes write too, the database itself has the last word when it stores the rows."""
 
-    def __init__(self, warehouse: Warehouse, prints: Fingerprints | None) -> None:
-        self._warehouse = warehouse
+    def __init__(self, warehouse: Warehouse, storing: Storing, prints: Fingerprints | None) -> None:
+        self._warehouse, self._storing = warehouse, storing
         self._prints = prints
 
     @property
@@ -63,11 +64,11 @@ class KnownIds:
 
     def stored(self, rows: pa.Table) -> Mask:
         """A repeat nearly always bears its old time, so its own day is looked at first."""
-        ids = rows.select(["organisation_id", "event_id"])
-        days = pc.unique(rows["day"]).to_pylist()
-        there = _mask(self._warehouse.known(ids, days))
-        if not there.all():
-            there[~there] = _mask(self._warehouse.known(ids.filter(pa.array(~there))))
+        there = self._storing.holds(rows)
+        for days in (pc.unique(rows["day"]).to_pylist(), None):
+            if not there.all():
+                rest = rows.filter(pa.array(~there)).select(["organisation_id", "event_id"])
+                there[~there] = _mask(self._warehouse.known(rest, days))
         return there
 
     def add(self, prints: Words) -> None:

@@ -47,6 +47,11 @@ class Counters:
         self.queue_peak = Gauge(
             "analytics_ingest_queue_peak_bytes", "Most bytes that ever waited.", registry=registry
         )
+        self.journal_bytes = Gauge(
+            "analytics_ingest_journal_bytes",
+            "Acknowledged, in the journal, and not in the warehouse yet.",
+            registry=registry,
+        )
         self.lag = Gauge(
             "analytics_ingest_lag_seconds", "Age of the oldest event waiting for a commit.", registry=registry
         )

@@ -1,4 +1,4 @@
-"""All that is committed together: submissions in, one batch for the warehouse, an outcome for each."""
+"""All that is checked together: submissions in, one entry for the warehouse, an outcome for each."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.intake.admission import KnownIds, admit
 from connectors.intake.counters import Counters
 from connectors.intake.envelope import Replayed
 from connectors.intake.eventids import Words
 from connectors.intake.gatekeeper import SCHEMA, Event, Gatekeeper
+from connectors.intake.journal import Entry
 from connectors.intake.letters import Letter, refused_letter
 from connectors.intake.losses import Fate, Kind
 from connectors.intake.postbox import Postbox
-from connectors.intake.quality import Judge, Refused, Tally
+from connectors.intake.quality import Judge, Refused, Tally, not_own
 from connectors.intake.quarantine import Quarantine
 from connectors.intake.recording import Given
 from connectors.intake.school import School
@@ -40,14 +40,8 @@ Statuses = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    table: pa.Table
+    entry: Entry
     prints: Words
-    letters: pa.Table
-    offsets: Mapping[str, str]
-
-    @property
-    def is_empty(self) -> bool:
-        return not (len(self.table) or len(self.letters) or self.offsets)
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +92,6 @@ class Group:
         self._postbox, self._quarantine, self._judge = postbox, quarantine, judge
         self._parts: list[Part] = []
         self._taken: Sequence[Submission] = ()
-        self.watermark = 0
 
     def check(self, taken: Sequence[Submission]) -> Batch:
         self._taken = taken
@@ -116,7 +109,7 @@ class Group:
         table = pa.concat_tables([table for table, _ in checked]) if checked else SCHEMA.empty_table()
         prints = np.concatenate([p for _, p in checked]) if checked else np.empty(0, np.uint64)
         offsets = {k: v for submission in taken for k, v in submission.offsets.items()}
-        return Batch(table, prints, as_table(self._letters()), offsets)
+        return Batch(Entry(table, as_table(self._letters()), self._lacking(), offsets), prints)
 
     def _check_part(self, part: Part) -> tuple[pa.Table, Words]:
         checked = self._keeper.check(part.school, part.events, part.received(), part.source)
@@ -183,24 +176,18 @@ class Group:
                     as_sent = self._keeper.as_sent(event.event_type)
                     yield refused_letter(school, source, code, detail, event, as_sent)
 
-    def quality(self, batch: pa.Table, inserted: pa.Array) -> pa.Table:
-        """How good all that arrived was: what is stored, what was known, what was refused."""
+    def _lacking(self) -> pa.Table:
+        """How good was what arrived and is not stored: what was known, what was refused."""
         tally = Tally(self._judge)
-        new = np.asarray(inserted)
-        if new.all():
-            tally.stored(batch)
-        else:
-            tally.stored(batch.filter(inserted))
-            tally.repeated(_not_own(batch.filter(pa.array(~new))))
         for part in self._parts:
-            tally.repeated(_not_own(part.repeated))
+            tally.repeated(not_own(part.repeated))
             tally.refused(_refusals(part))
         return tally.rows()
 
-    def confirm(self, appended: Appended) -> None:
-        self.watermark = appended.watermark.number
+    def confirm(self, appended: Appended | None) -> None:
+        """It is durable; `appended` is what the warehouse did, if it has it already."""
         self._quarantine.confirm()
-        if not self._ids.are_sure:
+        if appended is not None and not self._ids.are_sure:
             self._take_over(np.asarray(appended.inserted))
 
     def _take_over(self, inserted: npt.NDArray[np.bool_]) -> None:
@@ -233,7 +220,7 @@ class Group:
                 rejected.sort(key=lambda r: r.index)
             self._count(part.source, counts, rejected)
             accepted, duplicates, quarantined, _ = counts
-            yield submission, Outcome(accepted, duplicates, quarantined, tuple(rejected), self.watermark)
+            yield submission, Outcome(accepted, duplicates, quarantined, tuple(rejected))
 
     def _rejected(self, part: Part, submission: Submission, start: int, place: int) -> Rejected:
         code, detail = part.why[start + place]
@@ -262,10 +249,6 @@ class Group:
                 counter.labels(source).inc(number)
         for one in rejected:
             counters.rejected.labels(one.code).inc()
-
-
-def _not_own(repeated: pa.Table) -> pa.Table:
-    return repeated.filter(pc.not_equal(repeated["source"], OWN)) if len(repeated) else repeated
 
 
 def _refusals(part: Part) -> Iterator[Refused]:

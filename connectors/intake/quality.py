@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.intake.submission import OWN
 from models.quality import LATE, REPEATED_ID, UNKNOWN_TYPE, Bounds, Dimension, QualityRules
 from models.tables import QUALITY_BATCH, QUALITY_DAY
 
@@ -191,6 +192,10 @@ class _Found:
     rule: str
     groups: Ints
     counts: tuple[Ints, Ints, Ints]  # arrived, fields, broken
+
+
+def not_own(repeated: pa.Table) -> pa.Table:
+    return repeated.filter(pc.not_equal(repeated["source"], OWN)) if len(repeated) else repeated
 
 
 def under_target(rows: pa.Table, rules: QualityRules) -> pa.Table:

@@ -17,13 +17,12 @@ OWN = "headway"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """After the commit. `watermark` is the first that has these events."""
+    """Once it is durable."""
 
     accepted: int
     duplicates: int
     quarantined: int
     rejected: tuple[Rejected, ...]
-    watermark: int
 
     def answer(self) -> dict[str, object]:
         return {

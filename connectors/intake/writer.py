@@ -1,6 +1,6 @@
-"""The one writer: takes all that waits, checks it as one, stores it in one transaction, then answers.
+"""The one writer: takes all that waits, checks it as one, makes it durable as one, then answers.
 
-An answer means: what it calls accepted is on disk, once, with its roll-ups.
+An answer means: what it calls accepted is on disk, once, in the warehouse or in the journal before it.
 """
 
 from __future__ import annotations
@@ -9,43 +9,39 @@ import logging
 import secrets
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from time import perf_counter
-
-import pyarrow as pa
 
 from config.quality import quality_rules
 from connectors.intake.admission import KnownIds
 from connectors.intake.counters import Counters
 from connectors.intake.fingerprints import Fingerprints
-from connectors.intake.gatekeeper import SCHEMA, Gatekeeper
-from connectors.intake.group import Batch, Group
+from connectors.intake.gatekeeper import Gatekeeper
+from connectors.intake.group import Group
 from connectors.intake.limits import LIMITS, Limits
 from connectors.intake.payloads import payload_types
 from connectors.intake.postbox import Postbox
-from connectors.intake.quality import Judge, under_target
+from connectors.intake.quality import Judge
 from connectors.intake.quarantine import Quarantine
 from connectors.intake.queue import Queue
 from connectors.intake.recall import recall
 from connectors.intake.recording import Recording
 from connectors.intake.schools import Schools
+from connectors.intake.storing import Published, Storing
 from connectors.intake.stream import Stream
 from connectors.intake.submission import Outcome, Submission
 from connectors.intake.times import clock
-from connectors.warehouse import Also, Appended, Warehouse
+from connectors.warehouse import Warehouse
 from models.errors import HeadwayError, Unavailable
 from models.event import EventType
 from models.quality import QualityRules
 
 _log = logging.getLogger(__name__)
 _IDLE_S = 0.5
-_STREAM_EVENTS = 1_000  # in one group, of several senders: more are on their way
-_GROUP_S = 0.06  # then, from one commit to the next: half of a small one's price is the commit
-_LARGE_EVENTS = 2_500  # in one group: a second of this is 40,000 and more
-_LARGE_GROUP_S = 0.12  # then: twice as much in one commit costs a fifth less
+_GROUP_S = 0.03  # in a stream, from one group to the next: larger ones are cheaper
+_PATIENCE_S = 30.0
 _AWAY_S = 2.0  # between two tries while the warehouse is away at start
-_CHECKPOINT_EVENTS = 100_000  # about 25 MB of log: then an idle moment is used to write it away
-Published = Callable[[pa.Table, Appended], None]
 
 
 class Writer:
@@ -59,23 +55,23 @@ class Writer:
         counters: Counters | None = None,
         published: Published | None = None,
         quality: QualityRules | None = None,
+        journal: Path | None = None,
     ) -> None:
         self.counters = counters or Counters()
         self.limits = limits
         self._warehouse, self._schools = warehouse, schools
-        self._published = published
         self._key = secrets.randbits(64)
         self._keeper = Gatekeeper(payload_types(taxonomy), key=self._key, limits=limits)
         self._queue = Queue(limits, self._keeper.known, self.counters)
         self._prints = Fingerprints() if warehouse.engine == "duckdb" else None
-        self._ids = KnownIds(warehouse, self._prints)
+        self._judge = Judge(quality or quality_rules())
+        self._storing = Storing(warehouse, self._judge, self.counters, published, journal)
+        self._ids = KnownIds(warehouse, self._storing, self._prints)
         self._postbox = Postbox(limits.letters_per_hour, self.counters)
         self._quarantine = Quarantine(limits)
-        self._judge = Judge(quality or quality_rules())
         self._recording = Recording(schools)
-        self._uncounted: list[pa.Table] = []  # how good batches were of which nothing was stored
-        self._since_checkpoint = 0
         self._stream = Stream()
+        self._awake = threading.Event()  # what is stored is known
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._failure: HeadwayError | None = None  # of the last commit
@@ -83,7 +79,7 @@ class Writer:
     @property
     def failure(self) -> HeadwayError | None:
         """What is wrong as of now, for /health."""
-        return self._failure or self._recording.failure
+        return self._failure or self._storing.failure or self._recording.failure
 
     def start(self) -> None:
         self._thread.start()
@@ -95,6 +91,17 @@ class Writer:
     def forget(self, organisation_id: int) -> None:
         """Somebody of this organisation was erased."""
         self._schools.forget(organisation_id)
+
+    def settle(self) -> None:
+        """Until all that was acknowledged, also before this process began, is in the warehouse."""
+        if not self._awake.wait(_PATIENCE_S):
+            raise self._failure or Unavailable("What was stored before is still being read: try again.")
+        self._storing.settle(_PATIENCE_S)
+
+    def offsets(self) -> Mapping[str, str]:
+        """How far each source was read."""
+        self.settle()
+        return self._warehouse.offsets()
 
     def streams(self) -> bool:
         """Do events come so densely that other work should wait?"""
@@ -115,7 +122,7 @@ class Writer:
             except Exception as error:  # there is no other writer: while it lives, somebody may wait for it
                 self._failure = _told(error)
         self._recording.record()
-        self._count_rest()
+        self._storing.close()
 
     def _turn(self) -> None:
         taken = self._queue.take(self.limits.group_events, _IDLE_S)
@@ -130,19 +137,21 @@ class Writer:
             self._gather(taken, started)
         else:
             self._recording.try_again()
-            self._tidy()
+            self._storing.tidy()
 
     def _gather(self, taken: Sequence[Submission], started: float) -> None:
-        """In a dense stream a moment's rest makes the next group larger, and all of them together cheaper."""
-        events = sum(len(one.events) for one in taken)
-        if len(taken) > 1 and events >= _STREAM_EVENTS:
-            gathered = _LARGE_GROUP_S if events >= _LARGE_EVENTS else _GROUP_S
-            self._stop.wait(max(0.0, started + gathered - perf_counter()))
+        """In a stream a moment's rest makes the next group larger, and all of them together cheaper."""
+        if len(taken) > 1 and self._streams(taken):
+            self._stop.wait(max(0.0, started + _GROUP_S - perf_counter()))
+
+    def _streams(self, taken: Sequence[Submission]) -> bool:
+        return self._stream.is_dense or sum(len(one.events) for one in taken) >= self.limits.stream_events
 
     def _wake(self) -> None:
         """Until what is stored is known, nobody is answered; what arrives waits."""
         while not self._queue.closed:
             try:
+                self._storing.recover()
                 recall(self._warehouse, self._schools, self._prints, self._quarantine, self._key)
             except Exception as error:
                 self._failure = _told(error)
@@ -150,6 +159,7 @@ class Writer:
             else:
                 self._failure = None
                 self._count_known()
+                self._awake.set()
                 return
 
     def _commit(self, taken: Sequence[Submission]) -> None:
@@ -178,62 +188,27 @@ class Writer:
         except BaseException:
             self._undo()
             raise
-        started = perf_counter()
-        if batch.is_empty:
-            group.watermark = self._warehouse.watermark().number
-            self._uncounted.append(group.quality(batch.table, pa.array([], pa.bool_())))
+        entry, events = batch.entry, len(batch.entry.events)
+        if entry.is_empty:
+            self._storing.count_later(entry.lacking)
             return group
         try:
-            appended = self._append(batch, group)
+            appended = self._storing.put(entry, self._streams(taken))
         except BaseException:
             self._ids.add(batch.prints)
             self._undo()
             raise
         self._recording.add(group.consents())
-        self.counters.commit.observe(perf_counter() - started)
         self._ids.add(batch.prints)
         self._count_known()
         group.confirm(appended)
-        self._since_checkpoint += len(batch.table)
-        self._stream.note(len(batch.table))
-        if self._published and len(batch.table):
-            inserted = batch.table if self._ids.are_sure else batch.table.filter(appended.inserted)
-            self._published(inserted, appended)
+        self._stream.note(events)
         return group
 
     def _undo(self) -> None:
         """What the check of a group changed in memory: nothing of it is stored."""
         self._quarantine.undo()
         self._schools.reread()
-
-    def _append(self, batch: Batch, group: Group) -> Appended:
-        waiting, counted = list(self._uncounted), []
-
-        def quality(inserted: pa.Array) -> pa.Table:
-            counted.append(group.quality(batch.table, inserted))
-            return pa.concat_tables([*waiting, *counted])
-
-        also: dict[str, Also] = {"dead_letter": batch.letters} if len(batch.letters) else {}
-        also["quality_day"] = quality
-        also["quality_batch"] = lambda _: under_target(counted[-1], self._judge.rules)
-        appended = self._warehouse.append(
-            batch.table, offsets=batch.offsets, also=also, ids_are_new=self._ids.are_sure
-        )
-        del self._uncounted[: len(waiting)]
-        return appended
-
-    def _count_rest(self) -> None:
-        """Batches that were nothing but repeats are no reason for a commit of their own while others wait."""
-        rows = [part for part in self._uncounted if len(part)]
-        self._uncounted = []
-        if not rows:
-            return
-        try:
-            also: dict[str, Also] = {"quality_day": pa.concat_tables(rows)}
-            self._warehouse.append(SCHEMA.empty_table(), also=also, ids_are_new=True)
-        except HeadwayError as error:
-            self._uncounted = rows
-            _log.warning("the quality of repeats could not be noted yet: %s", error.detail)
 
     def _fail(self, taken: Sequence[Submission], error: HeadwayError) -> None:
         self._failure = error
@@ -246,19 +221,6 @@ class Writer:
         for submission, outcome in zip(taken, outcomes, strict=True):
             self.counters.processing.observe((now - submission.received) / 1e6)
             _tell(submission, outcome)
-
-    def _tidy(self) -> None:
-        """A checkpoint stalls the writer for a moment: it belongs where nobody waits."""
-        self._count_rest()
-        if self._prints is None or self._since_checkpoint < _CHECKPOINT_EVENTS:
-            return
-        self._since_checkpoint = 0
-        started = perf_counter()
-        try:
-            self._warehouse.checkpoint()
-        except HeadwayError as error:
-            _log.warning("a checkpoint failed: %s", error.detail)
-        self.counters.checkpoint.observe(perf_counter() - started)
 
     def _count_known(self) -> None:
         if self._prints is not None:

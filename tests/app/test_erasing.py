@@ -78,7 +78,7 @@ def test_no_readable_copy_stays_on_either_engine(stores: tuple[Metadata, Warehou
     person = metadata.people.get(person_id)
     assert person is not None
 
-    told = erase(metadata, engine, person, "somebody", AT)
+    told = erase(metadata, engine, person, "somebody", AT, lambda: None)
 
     assert (told.person_id, told.learner_id, told.letters, told.events) == (person_id, learner, 1, 2)
     raw = stored_bytes(metadata, tmp_path)

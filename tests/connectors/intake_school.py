@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from config.taxonomy import taxonomy
 from connectors.intake.consent import FOREVER, Lawfulness, Step
@@ -121,10 +122,11 @@ class Door:
         schools: FixedSchools,
         limits: Limits = LIMITS,
         kinds: Mapping[str, EventType] | None = None,
+        journal: Path | None = None,
     ) -> None:
         self.warehouse, self.schools = warehouse, schools
         self.limits = limits
-        self.writer = Writer(warehouse, schools, kinds or taxonomy(), limits=limits)
+        self.writer = Writer(warehouse, schools, kinds or taxonomy(), limits=limits, journal=journal)
         self.writer.start()
 
     def send(self, *events: Mapping[str, object], organisation_id: int = 1, source: str = "http") -> Outcome:
@@ -153,6 +155,7 @@ class Door:
         return waiting
 
     def stored(self) -> list[dict[str, object]]:
+        self.writer.settle()
         events = EVENTS.unbound
         rows: list[dict[str, object]] = self.warehouse.fetch(events.order_by("event_id")).to_pylist()
         return rows

@@ -24,10 +24,11 @@ from pathlib import Path
 
 from compute.rollups import DELTAS
 from config.taxonomy import taxonomy
+from connectors.intake.journal import SOURCE, Journal
 from connectors.intake.payloads import payload_types
 from connectors.warehouse import Warehouse, open_warehouse
 from connectors.warehouse.sql import rollup_statements
-from tests.connectors.intake_school import NOON, Door, FixedSchools, Sent, sent
+from tests.connectors.intake_school import NOON, Door, FixedSchools, Sent, sent, small
 
 SENDERS = 3
 _LONGEST_S = 60
@@ -74,11 +75,19 @@ def read_diary(path: Path) -> tuple[set[Parcel], dict[Parcel, int]]:
     for line in path.read_text().splitlines():
         verb, *numbers = line.split()
         life, sender, number, accepted = map(int, numbers)
+        if verb == "found":
+            continue
         parcel = Parcel(life, sender, number)
         asked.add(parcel)
         if verb == "answered":
             answered[parcel] = answered.get(parcel, 0) + accepted
     return asked, answered
+
+
+def found_in_journal(path: Path) -> list[int]:
+    """Of each life how many events its forerunner had acknowledged, and not stored yet."""
+    lines = [line.split() for line in path.read_text().splitlines()]
+    return [int(line[-1]) for line in lines if line[0] == "found"]
 
 
 class Life:
@@ -88,7 +97,11 @@ class Life:
         self._left = sorted(asked - set(answered))
         self._diary = os.open(diary, os.O_WRONLY | os.O_APPEND)
         self.warehouse = open_warehouse(address, DELTAS)
-        self._door = Door(self.warehouse, FixedSchools.of("s1", "s2", "s3", "s4", "s5"))
+        self._note(f"found {number} 0 0 {waiting_in(journal_of(address), self.warehouse)}\n".encode())
+        # Small groups are stored at once, larger ones by way of the journal.
+        limits, journal = small(stream_events=40), journal_of(address)
+        schools = FixedSchools.of("s1", "s2", "s3", "s4", "s5")
+        self._door = Door(self.warehouse, schools, limits, journal=journal)
 
     def live(self, told: int) -> None:
         """Until the kill. One byte goes to `told` at the first answer."""
@@ -156,6 +169,16 @@ def warm() -> None:
     rollup_statements(DELTAS, "duckdb")
     rollup_statements(DELTAS, "postgres")
     payload_types(taxonomy())
+
+
+def journal_of(address: str) -> Path | None:
+    return None if "://" in address else Path(address + ".journal")
+
+
+def waiting_in(journal: Path | None, warehouse: Warehouse) -> int:
+    stored = int(warehouse.offsets().get(SOURCE, 0))
+    entries = Journal(journal).waiting(stored) if journal else ()
+    return sum(len(entry.events) for _, entry in entries)
 
 
 def migrated(address: str) -> Warehouse:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from connectors.warehouse import Warehouse
 from models.tables import EVENTS, ROLLUPS
-from tests.connectors.kill_loop import migrated, read_diary
+from tests.connectors.intake_school import Door, FixedSchools
+from tests.connectors.kill_loop import found_in_journal, journal_of, migrated, read_diary
 
 # On Postgres the server survives, so what can be torn is only what one transaction holds together.
 LIVES = {"duckdb": 100, "postgres": 25}
@@ -25,6 +26,14 @@ def test_kills_lose_tear_and_repeat_nothing(warehouse_address: str, tmp_path: Pa
     assert told.returncode == 0, told.stderr[-3000:]
 
     warehouse = migrated(warehouse_address)
+    journal = journal_of(warehouse_address)
+    door = Door(warehouse, FixedSchools.of("s1"), journal=journal)
+    door.writer.settle()
+    door.close()
+    if journal:
+        assert not list(journal.iterdir())
+        found = found_in_journal(diary)
+        assert len([events for events in found if events]) > lives // 10, found
     asked, answered = read_diary(diary)
     events = EVENTS.unbound
     rows = warehouse.fetch(events.select("event_id"))["event_id"].to_pylist()

@@ -342,7 +342,7 @@ def test_housekeeping_that_goes_wrong_does_not_end_the_writer(
         raise ValueError("nobody thought of this")
 
     with monkeypatch.context() as broken:
-        broken.setattr(door.writer, "_tidy", wrong)
+        broken.setattr(door.writer._storing, "tidy", wrong)
         assert met.wait(20)
         until(lambda: door.writer.failure is not None)
     assert door.send(sent()).accepted == 1
