@@ -48,9 +48,6 @@ class Entry:
     def is_empty(self) -> bool:
         return not (len(self.events) or len(self.letters) or self.offsets)
 
-    @property
-    def bytes(self) -> int:
-        return sum(table.nbytes for table in (self.events, self.letters, self.lacking))
 
 
 class Journal:

@@ -31,7 +31,7 @@ from models.errors import HeadwayError, Unavailable
 _log = logging.getLogger(__name__)
 _MOST_EVENTS = 40_000  # in one commit
 _REST_S = 0.2  # from one commit of what waits to the next: that many events together are cheaper
-_MOST_BYTES = 160 << 20  # acknowledged and not stored yet
+_MOST_WAITING = 500_000  # events acknowledged and not stored yet, of 300 bytes each
 _AGAIN_S = 1.0  # between two tries of a commit that failed
 _IDLE_S = 0.5
 _CHECKPOINT_EVENTS = 100_000  # about 25 MB of log: then an idle moment is used to write it away
@@ -58,8 +58,8 @@ class Storing:
         self._journal = Journal(journal) if journal else None
         self._ids_are_new = warehouse.engine == "duckdb"
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[int, Entry]] = deque()
-        self._bytes = 0
+        self._waiting: deque[tuple[int, Entry]] = deque()  # with their numbers
+        self._events = 0  # in them
         self._storing = threading.Lock()  # one commit or checkpoint at a time
         self._uncounted: list[pa.Table] = []  # how good batches were of which nothing was stored
         self._since_checkpoint = 0
@@ -96,8 +96,8 @@ class Storing:
         number = self._journal.add(entry)
         with self._changed:
             self._waiting.append((number, entry))
-            self._bytes += entry.bytes
-            self._counters.journal_bytes.set(self._bytes)
+            self._events += len(entry.events)
+            self._counters.journaled.set(self._events)
             self._changed.notify_all()
         return None
 
@@ -151,7 +151,7 @@ class Storing:
 
     def _wait_for_room(self) -> None:
         with self._changed:
-            while self._bytes > _MOST_BYTES and self.failure is None and not self._closing:
+            while self._events > _MOST_WAITING and self.failure is None and not self._closing:
                 self._changed.wait(_IDLE_S)
         if self.failure is not None:
             raise self.failure
@@ -200,8 +200,8 @@ class Storing:
         with self._changed:
             for _ in taken:
                 _, entry = self._waiting.popleft()
-                self._bytes -= entry.bytes
-            self._counters.journal_bytes.set(self._bytes)
+                self._events -= len(entry.events)
+            self._counters.journaled.set(self._events)
             self._changed.notify_all()
         return True
 

@@ -39,7 +39,7 @@ from models.quality import QualityRules
 
 _log = logging.getLogger(__name__)
 _IDLE_S = 0.5
-_GROUP_S = 0.03  # in a stream, from one group to the next: larger ones are cheaper
+_GROUP_S = 0.06  # in a stream, from one group to the next: larger ones are cheaper
 _PATIENCE_S = 30.0
 _AWAY_S = 2.0  # between two tries while the warehouse is away at start
 
