@@ -49,6 +49,7 @@ class KnownIds:
     def __init__(self, warehouse: Warehouse, storing: Storing, prints: Fingerprints | None) -> None:
         self._warehouse, self._storing = warehouse, storing
         self._prints = prints
+        self._has_failed = False
 
     @property
     def are_sure(self) -> bool:
@@ -72,10 +73,17 @@ class KnownIds:
         return there
 
     def add(self, prints: Words) -> None:
-        """After the commit; or after one that failed, when a hit only means: look it up."""
+        """Of rows that are stored now."""
         if self._prints is not None and len(prints):
-            fresh = np.unique(prints)
-            self._prints.add(fresh[~self._prints.known(fresh)])
+            if self._has_failed:  # what failed is sent again
+                prints = np.unique(prints)
+                prints = prints[~self._prints.known(prints)]
+            self._prints.add(prints)
+
+    def add_failed(self, prints: Words) -> None:
+        """Of rows that may be stored: a hit only means that they are looked up."""
+        self._has_failed = True
+        self.add(prints)
 
 
 def admit(
@@ -175,7 +183,7 @@ def _drop_repeats(checked: Checked, fresh: Mask) -> None:
     """Of several rows with one id, the one that arrived first stays."""
     rows = np.flatnonzero(fresh)
     prints = checked.prints[rows]
-    if len(np.unique(prints)) == len(prints):
+    if (np.diff(np.sort(prints)) > 0).all():
         return
     ids = checked.table["event_id"].take(pa.array(rows)).to_pylist()
     first: dict[str, int] = {}

@@ -195,7 +195,7 @@ class Writer:
         try:
             appended = self._storing.put(entry, self._streams(taken))
         except BaseException:
-            self._ids.add(batch.prints)
+            self._ids.add_failed(batch.prints)
             self._undo()
             raise
         self._recording.add(group.consents())
