@@ -14,7 +14,7 @@ from app.rest.reach import core_of
 from config.settings import Settings
 from config.taxonomy import taxonomy
 from connectors.intake.counters import Counters
-from connectors.intake.decode import Decoded, decode, form_of
+from connectors.intake.decode import Decoded, Unread, decode, form_of
 from connectors.intake.limits import Limits
 from connectors.intake.schools import RecordedSchools
 from connectors.intake.storing import Published
@@ -27,7 +27,7 @@ from connectors.warehouse import Warehouse
 from models.errors import HeadwayError
 
 router = APIRouter()
-_INLINE_BYTES = 1 << 18  # decoding more than this would hold up the loop
+_SMALL_BYTES = 1 << 18  # to take apart more than this would hold up the writer, and so everybody
 _EVENT = {
     "event_id": "0b5b2b1e-8f0a-4c3e-9d55-6a1f0c1d2e3f",
     "event_type": "lesson_complete",
@@ -94,18 +94,21 @@ def open_writer(
 async def post_events(request: Request) -> Response:
     writer = core_of(request).writer
     received = clock()
-    decoded = await decoded_body(request, writer.limits)
-    outcome = await submitted(writer, request.state.viewer.organisation_id, "http", decoded, received)
+    sent = await sent_body(request, writer.limits)
+    outcome = await submitted(writer, request.state.viewer.organisation_id, "http", sent, received)
     return Response(orjson.dumps(outcome.answer()), media_type="application/json")
 
 
-async def decoded_body(request: Request, limits: Limits) -> Decoded:
+async def sent_body(request: Request, limits: Limits) -> Decoded | Unread:
+    """A small one is taken apart by the writer, where what is made of it is used at once."""
     form = form_of(request.headers.get("content-type", ""))
     body = await _body(request, limits.body_bytes)
     encoding = request.headers.get("content-encoding", "")
-    if len(body) <= _INLINE_BYTES and not encoding:
-        return decode(body, form, limits)
-    return await asyncio.to_thread(lambda: decode(unpack(body, encoding, limits.body_bytes), form, limits))
+    if encoding:
+        body = await asyncio.to_thread(unpack, body, encoding, limits.body_bytes)
+    if len(body) <= _SMALL_BYTES:
+        return Unread(body, form)
+    return await asyncio.to_thread(decode, body, form, limits)
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -130,7 +133,7 @@ async def submitted(
     writer: Writer,
     organisation_id: int,
     source: str,
-    decoded: Decoded,
+    sent: Decoded | Unread,
     received: int,
     offsets: Mapping[str, str] | None = None,
 ) -> Outcome:
@@ -142,20 +145,14 @@ async def submitted(
     def told(outcome: Outcome | HeadwayError) -> None:
         loop.call_soon_threadsafe(_settle, answered, outcome)
 
-    writer.put(
-        Submission(
-            organisation_id,
-            source,
-            decoded.events,
-            decoded.size,
-            received,
-            told,
-            refused=decoded.refused,
-            indexes=decoded.indexes,
-            offsets=offsets or {},
-            may_be_shed=not offsets,
-        )
+    submission = Submission(
+        organisation_id, source, (), sent.size, received, told, offsets=offsets or {}, may_be_shed=not offsets
     )
+    if isinstance(sent, Unread):
+        submission.unread = sent
+    else:
+        submission.events, submission.refused, submission.indexes = sent.events, sent.refused, sent.indexes
+    writer.put(submission)
     outcome = await answered
     if isinstance(outcome, HeadwayError):
         raise outcome

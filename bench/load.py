@@ -6,12 +6,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import numpy as np
 
 _BODIES = 60  # distinct bodies; their ids are new each time
 _ID_LENGTH = 36
@@ -52,20 +55,19 @@ class Body:
             f"POST /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(marked.encode())}\r\n\r\n"
         )
-        self._bytes = bytearray((head + marked).encode())
+        whole = (head + marked).encode()
+        self._bytes = np.frombuffer(bytearray(whole), np.uint8)
         self.count, self.size = len(events), len(marked)
-        self._places = []
-        place = self._bytes.find(mark.encode())
-        while place >= 0:
-            self._places.append(place)
-            place = self._bytes.find(mark.encode(), place + _ID_LENGTH)
+        starts = [found.start() for found in re.finditer(mark.encode(), whole)]
+        dashes = (8, 13, 18, 23)
+        digits = [place for place in range(_ID_LENGTH) if place not in dashes]
+        self._digits = np.add.outer(starts, digits)
+        self._bytes[np.add.outer(starts, dashes)] = ord("-")
 
     def fresh(self) -> bytes:
-        digits = os.urandom(16 * self.count).hex().encode()
-        for number, place in enumerate(self._places):
-            d = digits[32 * number : 32 * number + 32]
-            self._bytes[place : place + _ID_LENGTH] = b"-".join((d[:8], d[8:12], d[12:16], d[16:20], d[20:]))
-        return bytes(self._bytes)
+        digits = np.frombuffer(os.urandom(16 * self.count).hex().encode(), np.uint8)
+        self._bytes[self._digits] = digits.reshape(self.count, -1)
+        return self._bytes.tobytes()
 
 
 def bodies(load: Load) -> list[Body]:

@@ -44,6 +44,22 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A body that nobody took apart yet."""
+
+    body: bytes
+    form: Form
+
+    @property
+    def size(self) -> int:
+        return len(self.body)
+
+    def about(self) -> int:
+        """How many events it may hold."""
+        return self.body.count(b'"event_id"')
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """`events` in the order sent; `indexes` are their places in the body (None: 0, 1, 2 ...)."""
 

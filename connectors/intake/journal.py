@@ -49,7 +49,6 @@ class Entry:
         return not (len(self.events) or len(self.letters) or self.offsets)
 
 
-
 class Journal:
     """Written by one thread; `let_go` may be called by another."""
 

@@ -15,7 +15,7 @@ class Limits:
     ahead_s: int = 300  # how far a client's clock may run ahead of ours
     oldest_year: int = 2000
     queue_bytes: int = 64 * MIB  # all that waits for a commit
-    group_events: int = 20_000  # checked together
+    group_bytes: int = 8 * MIB  # checked together
     stream_events: int = 1_000  # in one group: more are on their way, and the journal takes them
     letter_bytes: int = 16 * 1024  # kept of an event that was refused
     quarantined_bytes: int = 256 * 1024  # of a type that nobody declared: larger ones are refused

@@ -42,12 +42,17 @@ class Queue:
     def _make_room(self, submission: Submission) -> None:
         share = (self._bytes + submission.size) / self._limits.queue_bytes
         if share > 1 and self._waiting:
-            self._count("put-off", submission.organisation_id, [e.event_type for e in submission.events])
+            self._count_put_off(submission)
             raise TooMany("More events arrive than can be stored; send this again in a second.", 1)
         if share > SHED_AT["P2"] and not submission.may_be_shed and self._waiting:
             raise TooMany("More events arrive than can be stored; this source waits a moment.", 1)
-        if share > SHED_AT["P2"] and submission.may_be_shed:
-            self._shed(submission, {p for p, limit in SHED_AT.items() if share > limit})
+        submission.crowd = share
+
+    def shed(self, submission: Submission) -> None:
+        """Once it is read: what the queue was too full for when it came."""
+        priorities = {priority for priority, limit in SHED_AT.items() if submission.crowd > limit}
+        if priorities and submission.may_be_shed:
+            self._shed(submission, priorities)
 
     def _shed(self, submission: Submission, priorities: set[str]) -> None:
         kept, indexes, shed = [], [], list(submission.refused)
@@ -62,9 +67,18 @@ class Queue:
             detail = "The way in is overloaded; send this event again later."
             shed.append(Refused(Rejected(index, event.event_id, "shed", detail), b""))
         submission.events, submission.indexes, submission.refused = kept, indexes, shed
-        self._count("shed", submission.organisation_id, types)
+        self._count(submission.organisation_id, "shed", types)
 
-    def _count(self, fate: Literal["shed", "put-off"], organisation_id: int, types: list[str]) -> None:
+    def _count_put_off(self, submission: Submission) -> None:
+        """What was not read has no types yet: to read it would cost what storing does."""
+        organisation_id = submission.organisation_id
+        self._count(organisation_id, "put-off", [event.event_type for event in submission.events])
+        if submission.unread is not None:
+            events = submission.unread.about()
+            self._counters.put_off.labels("").inc(events)
+            self._counters.losses.add(organisation_id, {Kind("put-off", "", ""): events})
+
+    def _count(self, organisation_id: int, fate: Literal["shed", "put-off"], types: list[str]) -> None:
         """Under the declared names: what a sender calls its events must not fill /metrics."""
         found = {Kind(fate, *self._known(name)): n for name, n in Counter(types).items()}
         for kind, events in found.items():
@@ -74,16 +88,16 @@ class Queue:
                 self._counters.put_off.labels(kind.priority).inc(events)
         self._counters.losses.add(organisation_id, found)
 
-    def take(self, most: int, wait_s: float | None) -> list[Submission]:
-        """All that waits, up to about `most` events; empty when nothing came in time."""
+    def take(self, wait_s: float | None) -> list[Submission]:
+        """All that waits, up to about the bytes of a group; empty when nothing came in time."""
         with self._changed:
             if not self._waiting and not self._closed:
                 self._changed.wait(wait_s)
             taken: list[Submission] = []
-            events = 0
-            while self._waiting and events < most:
+            size = 0
+            while self._waiting and size < self._limits.group_bytes:
                 taken.append(self._waiting.popleft())
-                events += len(taken[-1].events)
+                size += taken[-1].size
             return taken
 
     def done(self, taken: list[Submission]) -> None:

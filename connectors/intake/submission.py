@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.intake.decode import Refused
+from connectors.intake.decode import Refused, Unread, decode
 from connectors.intake.gatekeeper import Event
+from connectors.intake.limits import Limits
 from models.errors import HeadwayError
 from models.event import Rejected
 
@@ -53,7 +54,16 @@ class Submission:
     indexes: Sequence[int] | None = None
     offsets: Mapping[str, str] = field(default_factory=dict)
     keep_letters: bool = True  # a replayed letter is one already
+    unread: Unread | None = None  # then `events` come from it, once it is read
+    crowd: float = 0.0  # how full the queue was with it, when it came
     may_be_shed: bool = True  # not what is read from a file or a topic: that can wait where it is
+
+    def read(self, limits: Limits) -> None:
+        """Raises when the body as a whole cannot be read."""
+        if self.unread is not None:
+            decoded = decode(self.unread.body, self.unread.form, limits)
+            self.events, self.refused, self.indexes = decoded.events, decoded.refused, decoded.indexes
+            self.unread = None
 
     def index(self, place: int) -> int:
         return self.indexes[place] if self.indexes is not None else place

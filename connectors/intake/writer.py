@@ -125,12 +125,12 @@ class Writer:
         self._storing.close()
 
     def _turn(self) -> None:
-        taken = self._queue.take(self.limits.group_events, _IDLE_S)
+        taken = self._queue.take(_IDLE_S)
         self._queue.measure(clock())
         if taken:
             started = perf_counter()
             try:
-                self._commit(taken)
+                self._commit(self._readable(taken))
             finally:
                 self._queue.done(taken)
             self._recording.try_again()
@@ -138,6 +138,20 @@ class Writer:
         else:
             self._recording.try_again()
             self._storing.tidy()
+
+    def _readable(self, taken: Sequence[Submission]) -> list[Submission]:
+        """Bodies are taken apart here, where what is made of them is used at once: an event that one thread
+        makes and another uses costs both more."""
+        return [submission for submission in taken if self._read(submission)]
+
+    def _read(self, submission: Submission) -> bool:
+        try:
+            submission.read(self.limits)
+            self._queue.shed(submission)
+        except HeadwayError as error:
+            _tell(submission, error)
+            return False
+        return True
 
     def _gather(self, taken: Sequence[Submission], started: float) -> None:
         """In a stream a moment's rest makes the next group larger, and all of them together cheaper."""

@@ -12,7 +12,7 @@ from time import monotonic
 from connectors.warehouse.duckdb_parts import Connection, number_of
 
 STREAM, REST = 2_000, 500  # events a second: above is a stream, below is rest
-_CALM_S = 5.0  # so long: a checkpoint in the middle of a stream is no rest
+CALM_S = 5.0  # so long: a checkpoint in the middle of a stream is no rest
 _SHORTEST_S = 0.5
 
 
@@ -23,7 +23,7 @@ class Pace:
         self._now = self._all
         self._lock = threading.Lock()
         self._events, self._since = 0, monotonic()
-        self._streamed_at = -_CALM_S
+        self._streamed_at = -CALM_S
 
     @property
     def threads(self) -> int:
@@ -42,7 +42,7 @@ class Pace:
             self._events = 0
             if rate >= REST:
                 self._streamed_at = monotonic()
-            calm = monotonic() - self._streamed_at >= _CALM_S
+            calm = monotonic() - self._streamed_at >= CALM_S
             wanted = 1 if rate > STREAM else self._all if calm else self._now
             changed, self._now = wanted != self._now, wanted
         if changed:
