@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from app.metrics import Metrics
@@ -96,7 +95,7 @@ async def post_events(request: Request) -> Response:
     received = clock()
     sent = await sent_body(request, writer.limits)
     outcome = await submitted(writer, request.state.viewer.organisation_id, "http", sent, received)
-    return Response(orjson.dumps(outcome.answer()), media_type="application/json")
+    return Response(outcome.as_json(), media_type="application/json")
 
 
 async def sent_body(request: Request, limits: Limits) -> Decoded | Unread:

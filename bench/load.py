@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import orjson
 
 _BODIES = 60  # distinct bodies; their ids are new each time
 _ID_LENGTH = 36
@@ -115,7 +116,7 @@ class Sender:
     def _count(self, status: int, answer: bytes, late_ms: float) -> None:
         told = self._told
         if status == 200:
-            read = json.loads(answer)
+            read = orjson.loads(answer)
             told.accepted += read["accepted"]
             told.refused += len(read["rejected"])
             told.latencies_ms.append(late_ms)

@@ -247,8 +247,8 @@ class Group:
         ):
             if number:
                 counter.labels(source).inc(number)
-        for one in rejected:
-            counters.rejected.labels(one.code).inc()
+        for code, number in Counter(one.code for one in rejected).items():
+            counters.rejected.labels(code).inc(number)
 
 
 def _refusals(part: Part) -> Iterator[Refused]:
@@ -257,9 +257,10 @@ def _refusals(part: Part) -> Iterator[Refused]:
     codes |= dict.fromkeys(np.flatnonzero(part.status == QUARANTINED).tolist(), UNKNOWN_TYPE)
     kinds = [(part.events[place].event_type, code) for place, code in codes.items()]
     received = part.received()[list(codes)].tolist() if codes else []
-    for submission in part.submissions:
-        kinds += [("", refused.rejected.code) for refused in submission.refused]
-        received += [submission.received] * len(submission.refused)
+    for submission in part.submissions:  # what was shed says nothing about the data
+        refused = [one.rejected.code for one in submission.refused if one.rejected.code != SHED]
+        kinds += [("", code) for code in refused]
+        received += [submission.received] * len(refused)
     if not kinds:
         return
     days = part.school.local.day_and_hour(np.array(received, np.int64))[0].to_pylist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from connectors.intake.counters import Counters
@@ -17,6 +17,7 @@ from models.event import Rejected
 
 # Above this share of the bound these priorities are shed. P0 never is: its sender is told to wait.
 SHED_AT = {"P2": 0.5, "P1": 0.75}
+_DETAIL = "The way in is overloaded; send this event again later."
 Known = Callable[[str], tuple[str, str]]  # of a type as it was sent: its declared name, its priority
 
 
@@ -55,32 +56,37 @@ class Queue:
             self._shed(submission, priorities)
 
     def _shed(self, submission: Submission, priorities: set[str]) -> None:
-        kept, indexes, shed = [], [], list(submission.refused)
-        types: list[str] = []
-        for place, event in enumerate(submission.events):
-            index = submission.index(place)
-            if self._known(event.event_type)[1] not in priorities:
-                kept.append(event)
-                indexes.append(index)
-                continue
-            types.append(event.event_type)
-            detail = "The way in is overloaded; send this event again later."
-            shed.append(Refused(Rejected(index, event.event_id, "shed", detail), b""))
-        submission.events, submission.indexes, submission.refused = kept, indexes, shed
-        self._count(submission.organisation_id, "shed", types)
+        """A good deal cheaper than storing, or it would not help."""
+        events = submission.events
+        types = Counter(event.event_type for event in events)
+        gone = {name for name in types if self._known(name)[1] in priorities}
+        kept = [place for place, event in enumerate(events) if event.event_type not in gone]
+        shed = [
+            Refused(Rejected(submission.index(place), event.event_id, "shed", _DETAIL), b"")
+            for place, event in enumerate(events)
+            if event.event_type in gone
+        ]
+        submission.indexes = [submission.index(place) for place in kept]
+        submission.events = [events[place] for place in kept]
+        submission.refused = [*submission.refused, *shed]
+        self._count(submission.organisation_id, "shed", {name: types[name] for name in gone})
 
     def _count_put_off(self, submission: Submission) -> None:
         """What was not read has no types yet: to read it would cost what storing does."""
         organisation_id = submission.organisation_id
-        self._count(organisation_id, "put-off", [event.event_type for event in submission.events])
+        self._count(organisation_id, "put-off", Counter(event.event_type for event in submission.events))
         if submission.unread is not None:
             events = submission.unread.about()
             self._counters.put_off.labels("").inc(events)
             self._counters.losses.add(organisation_id, {Kind("put-off", "", ""): events})
 
-    def _count(self, organisation_id: int, fate: Literal["shed", "put-off"], types: list[str]) -> None:
+    def _count(
+        self, organisation_id: int, fate: Literal["shed", "put-off"], types: Mapping[str, int]
+    ) -> None:
         """Under the declared names: what a sender calls its events must not fill /metrics."""
-        found = {Kind(fate, *self._known(name)): n for name, n in Counter(types).items()}
+        found: Counter[Kind] = Counter()
+        for name, events in types.items():
+            found[Kind(fate, *self._known(name))] += events
         for kind, events in found.items():
             if fate == "shed":
                 self._counters.shed.labels(kind.event_type or "unknown", kind.priority).inc(events)

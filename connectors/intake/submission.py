@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import orjson
+
 from connectors.intake.decode import Refused, Unread, decode
 from connectors.intake.gatekeeper import Event
 from connectors.intake.limits import Limits
@@ -35,6 +37,11 @@ class Outcome:
                 for r in self.rejected
             ],
         }
+
+    def as_json(self) -> bytes:
+        """An overloaded way in refuses thousands at once: none is made a dictionary of first."""
+        counts = {name: getattr(self, name) for name in ("accepted", "duplicates", "quarantined")}
+        return orjson.dumps({**counts, "rejected": self.rejected})
 
 
 Told = Callable[["Outcome | HeadwayError"], None]
