@@ -19,8 +19,8 @@ from connectors.sources import kafka
 from connectors.sources.kafka import KafkaConsumer, KafkaTopics, Lag, WayIn
 from connectors.warehouse import Warehouse
 from models.errors import HeadwayError
-from tests.connectors.intake_school import Door, FixedSchools
-from tests.connectors.kill_loop import migrated, warm
+from tests.connectors.intake_school import Door, FixedSchools, small
+from tests.connectors.kill_loop import journal_of, migrated, warm
 
 TOPICS = {"events": 1, "others": 2}
 FAST = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "500"}
@@ -50,8 +50,10 @@ class Told:
 
 def _live(address: str, brokers: str, alone: bool, told: int, consumers: int = 2) -> None:
     warehouse = migrated(address)
-    door = Door(warehouse, FixedSchools.of("s1", "s2", "s3"))
-    way = WayIn(Told(door, told).put, warehouse.offsets)
+    # Single messages are stored at once, batches by way of the journal.
+    schools, limits = FixedSchools.of("s1", "s2", "s3"), small(stream_events=10)
+    door = Door(warehouse, schools, limits, journal=journal_of(address))
+    way = WayIn(Told(door, told).put, door.writer.offsets)
     for number in range(consumers):
         KafkaConsumer(said(brokers, alone=alone, consumers=consumers), way, Lag(), number).start()
     threading.Event().wait(_LONGEST_S)
@@ -69,7 +71,7 @@ def one_life(address: str, brokers: str, alone: bool, dice: random.Random) -> bo
         finally:
             os._exit(1)  # it should have been killed
     os.close(writing)
-    ready, _, _ = select.select([reading], [], [], 1.0 if alone else 15.0)
+    ready, _, _ = select.select([reading], [], [], 15.0)
     threading.Event().wait(dice.uniform(0, 0.06))
     os.kill(child, signal.SIGKILL)
     os.close(reading)

@@ -19,6 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,9 +34,9 @@ from models.errors import TooMany, Unavailable
 from models.tables import EVENTS, LEARNER_COURSE_DAY
 from tests.connectors.intake_school import NOON, Door, FixedSchools, sent
 from tests.connectors.kafka_lives import drained, said
-from tests.connectors.kill_loop import migrated
+from tests.connectors.kill_loop import journal_of, migrated
 
-KILLS = int(os.environ.get("HEADWAY_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("HEADWAY_TEST_KILLS", "100"))
 POISON = b'{"event_id": "broken'
 
 
@@ -106,7 +107,7 @@ def assert_all_there_once(warehouse: Warehouse, count: int) -> None:
     wanted += [(2, 2 << 64 | n + 1) for n in (*tens, *(n + count for n in tens))]
     assert found == sorted(wanted)
     assert {row["source"] for row in rows} == {"kafka"}
-    letters = DeadLetters(warehouse).newest(LetterFilter(1))
+    letters = DeadLetters(warehouse).newest(LetterFilter(1, limit=count))
     assert [letter["code"] for letter in letters] == ["not-json"] * len(range(0, count, 50))
     seconds = sum(n % 50 for n in range(count))
     assert learning(warehouse) == seconds
@@ -124,9 +125,15 @@ class Reading:
     """Consumers in this process, over a door."""
 
     def __init__(
-        self, warehouse: Warehouse, broker: Broker, *, alone: bool = True, consumers: int = 1
+        self,
+        warehouse: Warehouse,
+        broker: Broker,
+        *,
+        alone: bool = True,
+        consumers: int = 1,
+        journal: Path | None = None,
     ) -> None:
-        self.door = Door(warehouse, FixedSchools.of("s1", "s2", "s3"))
+        self.door = Door(warehouse, FixedSchools.of("s1", "s2", "s3"), journal=journal)
         self.registry = CollectorRegistry()
         self._broker, self._lag = broker, Lag(self.registry)
         self._said = said(broker.address, alone=alone, consumers=consumers)
@@ -138,7 +145,7 @@ class Reading:
         put: Callable[[Submission], None] | None = None,
         offsets: Callable[[], dict[str, str]] | None = None,
     ) -> KafkaConsumer:
-        way = WayIn(put or self.door.writer.put, offsets or self.door.warehouse.offsets)
+        way = WayIn(put or self.door.writer.put, offsets or self.door.writer.offsets)
         consumer = KafkaConsumer(self._said, way, self._lag, number)
         self.consumers.append(consumer)
         consumer.start()
@@ -250,7 +257,7 @@ def lives(address: str, broker: Broker, way: str, count: int) -> int:
 def finish(address: str, broker: Broker, count: int) -> None:
     warehouse = migrated(address)
     assert len(warehouse.offsets()) > 0, "what was read before the kills is known"
-    reading = Reading(warehouse, broker)
+    reading = Reading(warehouse, broker, journal=journal_of(address))
     reading.start()
     reading.drain()
     reading.close()
