@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from app.tour import free_ports
 from bench.load import Load
 from bench.report import ROOT, Report, percentile, report, show
 from bench.schools import Made, school
@@ -73,11 +73,11 @@ def _prepared(made: Made, folder: Path) -> tuple[str, ...]:
 
 @contextmanager
 def _core(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    port = _free_port()
+    port = free_ports()
     given = {
         "DATA": folder,
         "SECRET": _SECRET,
-        "PORT": _free_port(),
+        "PORT": port + 1,
         "API_PORT": port,
         "LOG_LEVEL": "warning",
     }
@@ -90,12 +90,6 @@ def _core(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     finally:
         process.terminate()
         process.wait(60)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:

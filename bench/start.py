@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from app.tour import free_ports
 from bench.report import ROOT, report, show
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "http_proxy", "https_proxy", "no_proxy")
@@ -24,19 +24,6 @@ def _environment() -> dict[str, str]:
     return {
         name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_INSTALLER)
     }
-
-
-def _two_free_ports() -> int:
-    """A free port whose successor is free too."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def _answers(port: int) -> bool:
@@ -58,7 +45,7 @@ def _best(tree: Path, patience_s: float, data: Path) -> float:
 
 def started(tree: Path, environment: Mapping[str, str], patience_s: float, data: Path | None = None) -> float:
     """Seconds until the start page answers; the server is stopped again."""
-    port = _two_free_ports()
+    port = free_ports()
     command = ["sh", "./headway", "demo", "--port", str(port), "--no-live"]
     command += ["--data", str(data)] if data else []
     began = time.perf_counter()

@@ -165,6 +165,20 @@ def test_a_text_of_sql_is_seen(tmp_path: Path) -> None:
     assert list(imported(bad)) == [(6, "duckdb.typing")]
 
 
+def test_nobody_throws_dice_that_all_share() -> None:
+    """What cannot be repeated cannot be looked into; a strategy of hypothesis must not either."""
+    shared = re.compile(r"\brandom\.(?!Random\b|SystemRandom\b)[a-z]\w*\(|from random import (?!Random\b)")
+    files = [path for wing in (*WINGS, "tests", "bench") for path in (ROOT / wing).rglob("*.py")]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in files
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if shared.search(line)
+    ]
+    assert len(files) > 400 and not found, found
+
+
 def test_nobody_uses_panels_cache() -> None:
     """It keys unknown objects by id(): answers of one scope would reach another."""
     assert [

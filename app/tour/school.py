@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -20,6 +21,8 @@ from models.errors import Unavailable
 ROOT = Path(__file__).resolve().parent.parent.parent
 _WHOLE = "truth.json"
 _PATIENCE_S = 120.0
+_PORTS = range(20_000, 32_000, 40)  # 20 pairs for each process
+_given: set[int] = set()
 SMALL = ("--learners", "150", "--courses", "8", "--days", "56")
 
 
@@ -40,14 +43,18 @@ class Running:
 
 
 def free_ports() -> int:
-    """A free port whose successor is free too."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
+    """A free port whose successor is free too. Ports that the system itself hands out, to everybody who calls
+    somebody, may be taken before they are used; so these come from below them, other ones in each process."""
+    first_of_mine = _PORTS.start + os.getpid() * _PORTS.step % len(range(_PORTS.start, _PORTS.stop))
+    for port in itertools.chain(range(first_of_mine, _PORTS.stop, 2), range(_PORTS.start, first_of_mine, 2)):
+        if port in _given:
+            continue
+        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            _given.add(port)
+            return port
+    raise Unavailable("No two free ports in a row were found.")
 
 
 def make(data: Path, size: tuple[str, ...] = SMALL) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -15,21 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.tour import free_ports
+
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 PATIENCE_S = 90
-
-
-def free_ports() -> int:
-    """A port whose next one is free too."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as first:
-            port = int(first.getsockname()[1])
-            try:
-                socket.create_server(("127.0.0.1", port + 1)).close()
-            except OSError:
-                continue
-        return port
 
 
 def until(holds: Callable[[], object], what: str) -> None:
