@@ -33,16 +33,16 @@ def test_it_behaves_like_a_set(batches: list[list[int]]) -> None:
 
 
 def test_it_grows_without_forgetting_and_without_growing_much() -> None:
-    random = np.random.default_rng(5)
+    dice = np.random.default_rng(5)
     table, added = Fingerprints(), []
     for _ in range(60):
-        prints = np.unique(random.integers(1, 2**64, 10_000, dtype=np.uint64))
+        prints = np.unique(dice.integers(1, 2**64, 10_000, dtype=np.uint64))
         table.add(prints)
         added.append(prints)
         assert table.known(added[0]).all()
     everything = np.concatenate(added)
     assert table.known(everything).all() and len(table) == len(everything)
-    assert not table.known(random.integers(1, 2**64, 100_000, dtype=np.uint64)).any()
+    assert not table.known(dice.integers(1, 2**64, 100_000, dtype=np.uint64)).any()
     assert table.bytes / len(table) < 40
 
 
