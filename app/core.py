@@ -181,7 +181,7 @@ class Core:
 
 
 def _told(door: Door, live: Hub) -> Published:
-    """Who hears of each commit, on the writer's thread."""
+    """Who hears of each commit, on the thread that made it."""
 
     def told(events: pa.Table, appended: Appended) -> None:
         door.touched.add(events, appended.watermark)

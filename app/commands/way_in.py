@@ -274,6 +274,7 @@ class Direct:
     def _letters(self) -> DeadLetters:
         from connectors.warehouse.deadletters import DeadLetters
 
+        self.writer.settle()
         return DeadLetters(self.warehouse)
 
     def _filter(self, which: dict[str, Any]) -> LetterFilter:

@@ -107,7 +107,7 @@ class Hub:
     # ---- the writer's side
 
     def publish(self, batch: pa.Table, appended: Appended) -> None:
-        """On the writer's thread, after the commit."""
+        """On the thread that committed, before the next commit."""
         with self._changed:
             while self._waiting_events > MOST_WAITING and not self._closing:
                 self._changed.wait(1.0)

@@ -28,14 +28,14 @@ async def get_letters(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     which = _filter(request, kind, code, event_type, status, limit)
-    rows = await asyncio.to_thread(_letters(request).newest, which)
+    rows = await asyncio.to_thread((await _letters(request)).newest, which)
     return _json({"letters": [_shown(row) for row in rows]})
 
 
 @router.get("/api/v1/deadletters/{id}", summary="One of them, with its cleaned content.")
 async def get_letter(request: Request, id: str) -> Response:
     organisation_id = request.state.viewer.organisation_id
-    return _json(_shown(await asyncio.to_thread(_letters(request).show, id, organisation_id)))
+    return _json(_shown(await asyncio.to_thread((await _letters(request)).show, id, organisation_id)))
 
 
 @router.post("/api/v1/deadletters/replay", summary="Send those that wait again.")
@@ -47,12 +47,16 @@ async def post_replay(
     limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
 ) -> Response:
     which = _filter(request, kind, code, event_type, "waiting", limit)
-    done = await asyncio.to_thread(replay, core_of(request).writer, _letters(request), which)
+    letters = await _letters(request)
+    done = await asyncio.to_thread(replay, core_of(request).writer, letters, which)
     return _json(done.answer())
 
 
-def _letters(request: Request) -> DeadLetters:
-    return DeadLetters(core_of(request).door.warehouse)
+async def _letters(request: Request) -> DeadLetters:
+    """All that were acknowledged."""
+    door = core_of(request).door
+    await asyncio.to_thread(door.settle)
+    return DeadLetters(door.warehouse)
 
 
 def _filter(

@@ -50,6 +50,7 @@ class KnownIds:
         self._warehouse, self._storing = warehouse, storing
         self._prints = prints
         self._has_failed = False
+        self.begin()
 
     @property
     def are_sure(self) -> bool:
@@ -61,7 +62,25 @@ class KnownIds:
         hits = self._prints.known(prints)
         if hits.any():
             hits[hits] = self.stored(table.filter(pa.array(hits)))
-        return hits
+        return hits | self._came(table, prints)
+
+    def begin(self) -> None:
+        """A group, of which each part is one organisation's from one source."""
+        self._group: dict[int, list[tuple[pa.Table, Words]]] = {}
+
+    def came(self, organisation_id: int, fresh: pa.Table, prints: Words) -> None:
+        """In this group; another source of the organisation may bring the same."""
+        self._group.setdefault(organisation_id, []).append((fresh, prints))
+
+    def _came(self, table: pa.Table, prints: Words) -> Mask:
+        found = np.zeros(len(prints), np.bool_)
+        if not len(table) or not (parts := self._group.get(table["organisation_id"][0].as_py())):
+            return found
+        for fresh, before in parts:
+            if np.isin(prints, before).any():
+                ids = fresh["event_id"].combine_chunks()
+                found |= np.asarray(pc.is_in(table["event_id"], value_set=ids))
+        return found
 
     def stored(self, rows: pa.Table) -> Mask:
         """A repeat nearly always bears its old time, so its own day is looked at first."""

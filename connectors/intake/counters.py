@@ -47,9 +47,9 @@ class Counters:
         self.queue_peak = Gauge(
             "analytics_ingest_queue_peak_bytes", "Most bytes that ever waited.", registry=registry
         )
-        self.journaled = Gauge(
-            "analytics_ingest_journal_events",
-            "Events in the journal that are not in the warehouse yet.",
+        self.journal_bytes = Gauge(
+            "analytics_ingest_journal_bytes",
+            "Acknowledged, in the journal, and not in the warehouse yet.",
             registry=registry,
         )
         self.lag = Gauge(

@@ -31,7 +31,8 @@ _ANYTHING = msgspec.json.Decoder()
 # What msgspec raises on hostile input; ValueError holds DecodeError and UnicodeDecodeError.
 Broken = (ValueError, RecursionError)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+# Possessive, and a text without an end goes to the end: else each quote of a hostile body is tried anew.
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _SPLIT_LIMIT = 1 << 20
 
 

@@ -95,6 +95,7 @@ class Group:
 
     def check(self, taken: Sequence[Submission]) -> Batch:
         self._taken = taken
+        self._ids.begin()
         buckets: dict[tuple[int, str, bool], list[Submission]] = {}
         for submission in taken:
             replayed = bool(submission.events) and isinstance(submission.events[0], Replayed)
@@ -121,12 +122,14 @@ class Group:
         part.refuse({int(checked.places[row]): why for row, why in admitted.refused.items()})
         self._set_aside(part, unknown)
         part.stored = checked.places[admitted.fresh]
-        if admitted.fresh.all():
-            return checked.table, checked.prints
-        known = ~admitted.fresh
-        known[list(admitted.refused)] = False
-        part.repeated = checked.table.filter(pa.array(known))
-        return checked.table.filter(pa.array(admitted.fresh)), checked.prints[admitted.fresh]
+        table, prints = checked.table, checked.prints
+        if not admitted.fresh.all():
+            known = ~admitted.fresh
+            known[list(admitted.refused)] = False
+            part.repeated = table.filter(pa.array(known))
+            table, prints = table.filter(pa.array(admitted.fresh)), prints[admitted.fresh]
+        self._ids.came(part.school.organisation_id, table, prints)
+        return table, prints
 
     def _set_aside(self, part: Part, unknown: list[int], until: int | None = None) -> None:
         """Events of unknown types that arrived before the place `until`, the last of the list first."""

@@ -20,6 +20,8 @@ _ANYTHING = msgspec.json.Decoder()
 _OUTSIDE = tuple(
     (name, frozenset(part.__struct_fields__)) for name, part in (("context", Context), ("device", Device))
 )
+_NAMES = ("event_id", "event_type", "student_id", "session_id", "learner_id", "session")
+_MOST_CLEANED = 4 * LIMITS.letter_bytes  # cleaning shortens a text, but not to a quarter
 Letter = dict[str, object]
 Why = tuple[str, str]  # code, detail
 QUARANTINED = "unknown-type"
@@ -68,6 +70,10 @@ def _letter(school: School, kind: str, source: str, code: str, detail: str) -> L
 def _contents(school: School, item: bytes | Sent | Replayed, as_sent: Collection[str]) -> Letter:
     try:
         given = _ANYTHING.decode(item) if isinstance(item, bytes) else plain(item)
+        size = len(item if isinstance(item, bytes) else item.payload)
+        if isinstance(given, dict) and size > _MOST_CLEANED:
+            named = {name: given[name] for name in _NAMES if name in given}
+            return _read(_pseudonymous(school, named), 0)  # too large to be kept: nothing else is cleaned
         body = _pseudonymous(school, given, as_sent) if isinstance(given, dict) else {}
         return _read(body, LIMITS.letter_bytes)
     except (ValueError, RecursionError):

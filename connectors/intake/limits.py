@@ -14,7 +14,7 @@ class Limits:
     text: int = 128  # characters of an id
     ahead_s: int = 300  # how far a client's clock may run ahead of ours
     oldest_year: int = 2000
-    queue_bytes: int = 128 * MIB  # all that waits, nearly all of it bodies as they were sent
+    queue_bytes: int = 128 * MIB  # all that waits; small bodies as they were sent
     group_bytes: int = 8 * MIB  # checked together
     stream_events: int = 1_000  # in one group: more are on their way, and the journal takes them
     letter_bytes: int = 16 * 1024  # kept of an event that was refused

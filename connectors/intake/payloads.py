@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from connectors.intake.decode import explain
+from connectors.intake.limits import LIMITS
 from models.event import EventType, PayloadField
 
 TEXT_LIMIT = 128
 FREE_TEXT_LIMIT = 16_384
+_MOST_UNDECLARED = LIMITS.quarantined_bytes  # of a payload in which every text must be searched
 # The typed columns a payload can fill, in the order of the events table.
 COLUMNS = (
     "item_id",
@@ -95,6 +97,8 @@ class PayloadType:
                 row, left = self._read_one(raw, clean)
             except msgspec.ValidationError as error:
                 wrong[place] = _explained(error)
+            except _TooLongError:
+                wrong[place] = "bad-text", "The payload is too long for one with fields that nobody declared."
             except RecursionError:
                 wrong[place] = "too-deep", "The payload is nested too deeply."
             except ValueError:
@@ -109,11 +113,17 @@ class PayloadType:
         given = _DICT.decode(raw)
         known = {k: v for k, v in given.items() if k in self._names}
         unknown = {k: v for k, v in given.items() if k not in self._names}
+        if unknown and len(raw) > _MOST_UNDECLARED:
+            raise _TooLongError
         row = msgspec.convert(known, self._struct)
         left = {k: cleaned(v, clean) if k in self._free else v for k, v in known.items() if k in self._left}
         left = {k: v for k, v in left.items() if v is not None}
         left |= {clean(k): cleaned(v, clean) for k, v in unknown.items()}
         return row, _ENCODE.encode(left).decode() if left else None
+
+
+class _TooLongError(Exception):
+    pass
 
 
 class _Absent:

@@ -99,7 +99,8 @@ KINDS = (
     ),
     _kind(
         "address",
-        r"\b[A-ZÄÖÜ][\wäöüß-]*(?:[ -][A-ZÄÖÜ]\w+)?(?:straße|strasse|str\.|gasse|allee) ?\d{1,4} ?[a-z]?\b",
+        r"\b[A-ZÄÖÜ][\wäöüß-]{0,60}(?:[ -][A-ZÄÖÜ]\w{1,60})?"
+        r"(?:straße|strasse|str\.|gasse|allee) ?\d{1,4} ?[a-z]?\b",
     ),
 )
 

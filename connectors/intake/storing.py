@@ -8,9 +8,11 @@ together and in their order.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -21,7 +23,7 @@ import pyarrow.compute as pc
 
 from connectors.intake.counters import Counters
 from connectors.intake.gatekeeper import SCHEMA
-from connectors.intake.journal import SOURCE, Entry, Journal
+from connectors.intake.journal import Entry, Journal, Written
 from connectors.intake.quality import SCHEMA as QUALITY
 from connectors.intake.quality import Judge, Tally, not_own, under_target
 from connectors.warehouse import Also, Appended, Warehouse
@@ -29,9 +31,11 @@ from connectors.warehouse.deadletters import SCHEMA as LETTERS
 from models.errors import HeadwayError, Unavailable
 
 _log = logging.getLogger(__name__)
-_MOST_EVENTS = 40_000  # in one commit
+SOURCE = "headway/journal"  # under it the warehouse keeps whose journal it reads, and how far it has
+_MOST_EVENTS, _MOST_BYTES = 40_000, 64 << 20  # in one commit
 _REST_S = 0.2  # from one commit of what waits to the next: that many events together are cheaper
-_MOST_WAITING = 500_000  # events acknowledged and not stored yet, of 300 bytes each
+_MOST_WAITING = 160 << 20  # bytes acknowledged and not stored yet: half a million events
+_MOST_UNCOUNTED = 64
 _AGAIN_S = 1.0  # between two tries of a commit that failed
 _IDLE_S = 0.5
 _CHECKPOINT_EVENTS = 100_000  # about 25 MB of log: then an idle moment is used to write it away
@@ -40,6 +44,23 @@ _NOT_YET = Unavailable("What was acknowledged could not be stored yet; it waits 
 _NOTHING = Entry(SCHEMA.empty_table(), LETTERS.empty_table(), QUALITY.empty_table(), {})
 Published = Callable[[pa.Table, Appended], None]
 Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    number: int
+    entry: Entry
+    bytes: int
+
+
+def place_of(offsets: Mapping[str, str]) -> tuple[str, int]:
+    """Whose journal this warehouse reads, and the number of the newest entry it has."""
+    owner, _, number = offsets.get(SOURCE, ":0").partition(":")
+    return owner, int(number)
+
+
+def _place(owner: str, number: int) -> dict[str, str]:
+    return {SOURCE: f"{owner}:{number}"}
 
 
 class Storing:
@@ -55,11 +76,14 @@ class Storing:
         must see its ids."""
         self._warehouse, self._judge, self._counters = warehouse, judge, counters
         self._published = published
-        self._journal = Journal(journal) if journal else None
+        self._folder = journal
+        self._journal: Journal | None = None  # once it is known whose it is
         self._ids_are_new = warehouse.engine == "duckdb"
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[int, Entry]] = deque()  # with their numbers
-        self._events = 0  # in them
+        self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0  # of them
+        self._owner = ""
+        self._newest_before: int | None = None  # commit of the warehouse, when this began
         self._storing = threading.Lock()  # one commit or checkpoint at a time
         self._uncounted: list[pa.Table] = []  # how good batches were of which nothing was stored
         self._since_checkpoint = 0
@@ -69,18 +93,34 @@ class Storing:
 
     def recover(self) -> None:
         """What was acknowledged before a kill, first of all."""
-        if self._journal is None:
+        if self._folder is None:
             return
-        taken: list[tuple[int, Entry]] = []
-        for number, entry in self._journal.waiting(self._stored()):
-            taken.append((number, entry))
-            if sum(len(one.events) for _, one in taken) >= _MOST_EVENTS:
-                self._store(taken, ids_are_new=False)
-                taken = []
-        if taken:
+        if self._newest_before is None:
+            self._newest_before = self._warehouse.watermark().number
+        owner, stored = place_of(self._warehouse.offsets())
+        if not owner:
+            owner = secrets.token_hex(8)
+            self._warehouse.append(SCHEMA.empty_table(), offsets=_place(owner, stored), ids_are_new=True)
+        self._owner = owner
+        self._journal = Journal(self._folder, owner)
+        left = list(self._journal.waiting(stored))
+        self._waiting.clear()  # of a try that failed
+        self._waiting.extend(_Waiting(one.number, self._safe(one), one.entry.bytes) for one in left)
+        while self._waiting:
+            taken = self._oldest()
             self._store(taken, ids_are_new=False)
+            for _ in taken:
+                self._waiting.popleft()
         if self._thread.ident is None:
             self._thread.start()
+
+    def _safe(self, one: Written) -> Entry:
+        """A warehouse from a backup lacks what it had when this was written: sources read that part again."""
+        assert self._newest_before is not None
+        if one.watermark <= self._newest_before:
+            return one.entry
+        _log.warning("the warehouse is older than its journal: sources go on from where it stands")
+        return replace(one.entry, offsets={})
 
     def put(self, entry: Entry, in_a_stream: bool) -> Appended | None:
         """It is durable when this returns. Tells what was done, if it is in the warehouse already."""
@@ -93,11 +133,12 @@ class Storing:
             finally:
                 self._storing.release()
         self._wait_for_room()
-        number = self._journal.add(entry)
+        number = self._journal.add(entry, self._warehouse.watermark().number)
+        waiting = _Waiting(number, entry, entry.bytes)
         with self._changed:
-            self._waiting.append((number, entry))
-            self._events += len(entry.events)
-            self._counters.journaled.set(self._events)
+            self._waiting.append(waiting)
+            self._bytes += waiting.bytes
+            self._counters.journal_bytes.set(self._bytes)
             self._changed.notify_all()
         return None
 
@@ -106,13 +147,15 @@ class Storing:
         if len(lacking):
             with self._changed:
                 self._uncounted.append(lacking)
+            if len(self._uncounted) >= _MOST_UNCOUNTED:
+                self.tidy()
 
     def holds(self, ids: pa.Table) -> Mask:
         """Which ids (organisation_id, event_id) wait to be stored. Asked before the warehouse is: what is in
         neither is new."""
         found = np.zeros(len(ids), np.bool_)
         with self._changed:
-            waiting = [entry.events for _, entry in self._waiting]
+            waiting = [one.entry.events for one in self._waiting]
         if not waiting:
             return found
         held = pa.concat_tables([table.select(["organisation_id", "event_id"]) for table in waiting])
@@ -126,9 +169,9 @@ class Storing:
     def settle(self, patience_s: float) -> None:
         """Until all that was acknowledged is in the warehouse."""
         with self._changed:
-            last = self._waiting[-1][0] if self._waiting else 0
+            last = self._waiting[-1].number if self._waiting else 0
             if not self._changed.wait_for(
-                lambda: not self._waiting or self._waiting[0][0] > last, patience_s
+                lambda: not self._waiting or self._waiting[0].number > last, patience_s
             ):
                 raise Unavailable("Events that were acknowledged are still being stored: try again.")
 
@@ -151,68 +194,83 @@ class Storing:
 
     def _wait_for_room(self) -> None:
         with self._changed:
-            while self._events > _MOST_WAITING and self.failure is None and not self._closing:
+            while self._bytes > _MOST_WAITING and self.failure is None and not self._closing:
                 self._changed.wait(_IDLE_S)
         if self.failure is not None:
             raise self.failure
 
     def _run(self) -> None:
         while True:
-            with self._changed:
-                if not self._waiting and not self._closing:
-                    self._changed.wait(_IDLE_S)
-                taken = self._oldest()
-                if not taken and self._closing:
+            try:
+                if not self._turn():
                     return
-            if not taken:
-                self._checkpoint_if_due(_CHECKPOINT_EVENTS)
-                continue
-            started = perf_counter()
-            if not self._try_to_store(taken) and self._closing:
-                return
-            self._checkpoint_if_due(_CHECKPOINT_SOON)
-            self._gather(started)
+            except Exception as error:  # there is no other: while it lives, what waits may be stored
+                self._failed(error)
 
-    def _oldest(self) -> list[tuple[int, Entry]]:
-        taken: list[tuple[int, Entry]] = []
-        events = 0
-        for number, entry in self._waiting:
-            if taken and events + len(entry.events) > _MOST_EVENTS:
+    def _turn(self) -> bool:
+        """False when this is closing, and nothing can be done any more."""
+        with self._changed:
+            if not self._waiting and not self._closing:
+                self._changed.wait(_IDLE_S)
+            taken = self._oldest()
+            if not taken and self._closing:
+                return False
+        if not taken:
+            assert self._journal is not None
+            self._journal.rest()
+            self._checkpoint_if_due(_CHECKPOINT_EVENTS)
+            self.failure = None  # nothing is left of what failed
+            return True
+        started = perf_counter()
+        if not self._try_to_store(taken) and self._closing:
+            return False
+        self._checkpoint_if_due(_CHECKPOINT_SOON)
+        self._gather(started)
+        return True
+
+    def _oldest(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        events = size = 0
+        for one in self._waiting:
+            events, size = events + len(one.entry.events), size + one.bytes
+            if taken and (events > _MOST_EVENTS or size > _MOST_BYTES):
                 break
-            taken.append((number, entry))
-            events += len(entry.events)
+            taken.append(one)
         return taken
 
-    def _try_to_store(self, taken: Sequence[tuple[int, Entry]]) -> bool:
+    def _try_to_store(self, taken: Sequence[_Waiting]) -> bool:
         try:
             # A try that failed may have failed after its commit.
-            left = [one for one in taken if one[0] > self._stored()] if self.failure else taken
+            left = [one for one in taken if one.number > self._stored()] if self.failure else taken
             if left:
                 self._store(left, self._ids_are_new)
         except Exception as error:
-            self.failure = error if isinstance(error, HeadwayError) else _NOT_YET
-            _log.error("what waits in the journal could not be stored yet: %s", type(error).__name__)
-            with self._changed:
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._closing, _AGAIN_S)
+            self._failed(error)
             return False
         self.failure = None
         with self._changed:
             for _ in taken:
-                _, entry = self._waiting.popleft()
-                self._events -= len(entry.events)
-            self._counters.journaled.set(self._events)
+                self._bytes -= self._waiting.popleft().bytes
+            self._counters.journal_bytes.set(self._bytes)
             self._changed.notify_all()
         return True
 
-    def _store(self, taken: Sequence[tuple[int, Entry]], ids_are_new: bool) -> None:
-        newest = taken[-1][0]
-        entries = [entry for _, entry in taken]
+    def _failed(self, error: Exception) -> None:
+        self.failure = error if isinstance(error, HeadwayError) else _NOT_YET
+        _log.error("what waits in the journal could not be stored yet: %s", type(error).__name__)
+        with self._changed:
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closing, _AGAIN_S)
+
+    def _store(self, taken: Sequence[_Waiting], ids_are_new: bool) -> None:
+        newest = taken[-1].number
+        entries = [one.entry for one in taken]
+        offsets = {source: at for entry in entries for source, at in entry.offsets.items()}
         together = Entry(
             pa.concat_tables([entry.events for entry in entries]),
             pa.concat_tables([entry.letters for entry in entries]),
             pa.concat_tables([entry.lacking for entry in entries]),
-            {source: at for entry in entries for source, at in entry.offsets.items()} | {SOURCE: str(newest)},
+            offsets | _place(self._owner, newest),
         )
         with self._storing:
             self._append(together, ids_are_new)
@@ -220,7 +278,7 @@ class Storing:
         self._journal.let_go(newest)
 
     def _stored(self) -> int:
-        return int(self._warehouse.offsets().get(SOURCE, 0))
+        return place_of(self._warehouse.offsets())[1]
 
     def _gather(self, started: float) -> None:
         left = started + _REST_S - perf_counter()
@@ -289,6 +347,6 @@ class Storing:
         try:
             with self._storing:
                 self._warehouse.checkpoint()
-        except HeadwayError as error:
+        except HeadwayError as error:  # there will be a quieter moment
             _log.warning("a checkpoint failed: %s", error.detail)
         self._counters.checkpoint.observe(perf_counter() - started)

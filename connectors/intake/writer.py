@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 _IDLE_S = 0.5
 _GROUP_S = 0.06  # in a stream, from one group to the next: larger ones are cheaper
 _PATIENCE_S = 30.0
+_CLOSING = Unavailable("The way in is closing; send this again in a moment.")
 _AWAY_S = 2.0  # between two tries while the warehouse is away at start
 
 
@@ -71,6 +72,7 @@ class Writer:
         self._quarantine = Quarantine(limits)
         self._recording = Recording(schools)
         self._stream = Stream()
+        self._checking = threading.Lock()
         self._awake = threading.Event()  # what is stored is known
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -94,8 +96,11 @@ class Writer:
 
     def settle(self) -> None:
         """Until all that was acknowledged, also before this process began, is in the warehouse."""
-        if not self._awake.wait(_PATIENCE_S):
-            raise self._failure or Unavailable("What was stored before is still being read: try again.")
+        while not self._awake.wait(_IDLE_S):  # a large school's ids are read for minutes
+            if self._failure or self._stop.is_set():
+                raise self._failure or _CLOSING
+        with self._checking:  # what was taken before is durable now
+            pass
         self._storing.settle(_PATIENCE_S)
 
     def offsets(self) -> Mapping[str, str]:
@@ -124,13 +129,21 @@ class Writer:
         self._recording.record()
         self._storing.close()
 
+    def _refuse_rest(self) -> None:
+        """Closed before it was known what is stored: nothing may be stored."""
+        while taken := self._queue.take(0):
+            self._queue.done(taken)
+            for submission in taken:
+                _tell(submission, self._failure or _CLOSING)
+
     def _turn(self) -> None:
         taken = self._queue.take(_IDLE_S)
         self._queue.measure(clock())
         if taken:
             started = perf_counter()
             try:
-                self._commit(self._readable(taken))
+                with self._checking:
+                    self._commit(self._readable(taken))
             finally:
                 self._queue.done(taken)
             self._recording.try_again()
@@ -148,8 +161,8 @@ class Writer:
         try:
             submission.read(self.limits)
             self._queue.shed(submission)
-        except HeadwayError as error:
-            _tell(submission, error)
+        except Exception as error:
+            _tell(submission, _told(error))
             return False
         return True
 
@@ -163,7 +176,7 @@ class Writer:
 
     def _wake(self) -> None:
         """Until what is stored is known, nobody is answered; what arrives waits."""
-        while not self._queue.closed:
+        while not self._stop.is_set():
             try:
                 self._storing.recover()
                 recall(self._warehouse, self._schools, self._prints, self._quarantine, self._key)
@@ -175,6 +188,7 @@ class Writer:
                 self._count_known()
                 self._awake.set()
                 return
+        self._refuse_rest()
 
     def _commit(self, taken: Sequence[Submission]) -> None:
         try:
@@ -182,7 +196,6 @@ class Writer:
         except Exception as error:
             self._fail(taken, _told(error))
         else:
-            self._failure = None
             self._answer(taken, outcomes)
 
     def _stored(self, taken: Sequence[Submission]) -> Group:
@@ -212,6 +225,7 @@ class Writer:
             self._ids.add_failed(batch.prints)
             self._undo()
             raise
+        self._failure = None
         self._recording.add(group.consents())
         self._ids.add(batch.prints)
         self._count_known()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -266,6 +267,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient, core: Co
 
 async def test_a_desk_by_token_asks_whether_anything_moved(client: httpx.AsyncClient, hill: Hill) -> None:
     auth, look = bearer(hill, "administrator", "ask-measures", "use-notebook"), "/api/v1/look"
+    await asyncio.to_thread(hill.door.settle)
     now = hill.door.warehouse.watermark().number
 
     async def told(what: str) -> tuple[int, object]:

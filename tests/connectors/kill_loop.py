@@ -24,8 +24,9 @@ from pathlib import Path
 
 from compute.rollups import DELTAS
 from config.taxonomy import taxonomy
-from connectors.intake.journal import SOURCE, Journal
+from connectors.intake.journal import Journal
 from connectors.intake.payloads import payload_types
+from connectors.intake.storing import place_of
 from connectors.warehouse import Warehouse, open_warehouse
 from connectors.warehouse.sql import rollup_statements
 from tests.connectors.intake_school import NOON, Door, FixedSchools, Sent, sent, small
@@ -176,9 +177,9 @@ def journal_of(address: str) -> Path | None:
 
 
 def waiting_in(journal: Path | None, warehouse: Warehouse) -> int:
-    stored = int(warehouse.offsets().get(SOURCE, 0))
-    entries = Journal(journal).waiting(stored) if journal else ()
-    return sum(len(entry.events) for _, entry in entries)
+    owner, stored = place_of(warehouse.offsets())
+    left = Journal(journal, owner).waiting(stored) if journal and owner else ()
+    return sum(len(one.entry.events) for one in left)
 
 
 def migrated(address: str) -> Warehouse:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.intake.decode import Decoded, decode
 from connectors.intake.limits import LIMITS
-from connectors.intake.unpack import unpack
+from connectors.intake.unpack import Unreadable, unpack
 from models.errors import HeadwayError
 from tests.connectors.intake_school import body, sent, small
 
@@ -139,3 +139,10 @@ def test_more_events_than_allowed_are_413_in_every_form() -> None:
         with pytest.raises(HeadwayError) as refused:
             decode(raw, form, limits)  # type: ignore[arg-type]
         assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("unit", [b'\\"', b'"', b"[", b"{", b'{"a":', b"\\", b'"\\u'])
+def test_a_hostile_body_is_read_in_one_pass(unit: bytes) -> None:
+    """Were each of its quotes tried anew, this would take an hour."""
+    with pytest.raises(Unreadable):
+        decode(b'["' + unit * ((1 << 20) // len(unit) - 3))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pyarrow as pa
@@ -13,13 +15,17 @@ import pytest
 
 from compute.rollups import DELTAS
 from connectors.intake import journal as module
-from connectors.intake.journal import SOURCE, Entry, Journal
+from connectors.intake.decode import decode
+from connectors.intake.journal import Entry, Journal
+from connectors.intake.storing import place_of
+from connectors.intake.submission import Outcome
 from connectors.warehouse import Warehouse, open_warehouse
 from models.errors import Unavailable
 from models.tables import DEAD_LETTER, EVENTS
-from tests.connectors.intake_school import Door, FixedSchools, Sent, sent, small
+from tests.connectors.intake_school import Door, FixedSchools, Sent, body, sent, small
 from tests.connectors.test_intake_kill import assert_rollups_equal_a_rebuild
 
+OWNER = "a-warehouse"
 BY_JOURNAL = small(stream_events=0)
 
 
@@ -32,7 +38,7 @@ def entry(number: int, events: int = 3) -> Entry:
 
 
 def written(folder: Path, *numbers: int) -> None:
-    journal = Journal(folder)
+    journal = Journal(folder, OWNER)
     for number in numbers:
         journal.add(entry(number))
     journal._close()
@@ -40,8 +46,8 @@ def written(folder: Path, *numbers: int) -> None:
 
 def read(folder: Path, stored: int = 0) -> list[tuple[int, str, list[int]]]:
     return [
-        (number, one.offsets["topic"], one.events["sequence"].to_pylist())
-        for number, one in Journal(folder).waiting(stored)
+        (one.number, one.entry.offsets["topic"], one.entry.events["sequence"].to_pylist())
+        for one in Journal(folder, OWNER).waiting(stored)
     ]
 
 
@@ -72,27 +78,44 @@ def test_a_torn_end_is_no_entry_wherever_it_tore(tmp_path: Path) -> None:
         assert read(tmp_path) == ([told(1)] if end >= one else []), end
 
 
-def test_what_rotted_is_no_entry_and_ends_its_file(tmp_path: Path) -> None:
-    written(tmp_path, 1, 2)
+def test_what_rotted_is_told_and_kept_and_the_rest_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(tmp_path, 1, 2, 3)
     (file,) = tmp_path.glob("*.journal")
     rotten = bytearray(file.read_bytes())
-    rotten[-20] ^= 1
+    rotten[rotten.rindex(module._MARK) - 20] ^= 1
     file.write_bytes(rotten)
-    assert read(tmp_path) == [told(1)]
+    journal = Journal(tmp_path, OWNER)
+    assert [one.number for one in journal.waiting(0)] == [1, 3]
+    assert "damaged" in caplog.text
+    journal.let_go(3)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".damaged"]
+
+
+def test_the_journal_of_another_warehouse_is_set_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(tmp_path, 1)
+    other = Journal(tmp_path, "another")
+    assert not list(other.waiting(0))
+    assert "another warehouse" in caplog.text
+    assert other.add(entry(2)) == 2
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".journal", ".other"]
 
 
 def test_after_a_start_numbers_go_on_and_no_file_is_written_twice(tmp_path: Path) -> None:
     written(tmp_path, 1, 2)
     (tmp_path / f"{3:020d}.journal").touch()  # a crash came before its first entry
-    again = Journal(tmp_path)
-    assert [number for number, _ in again.waiting(1)] == [2]
+    again = Journal(tmp_path, OWNER)
+    assert [one.number for one in again.waiting(1)] == [2]
     assert again.add(entry(4)) == 4
     assert read(tmp_path, stored=2) == [told(4)]
 
 
 def test_files_go_when_all_in_them_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FILE_BYTES", 1)
-    journal = Journal(tmp_path)
+    journal = Journal(tmp_path, OWNER)
     for number in (1, 2, 3):
         journal.add(entry(number))
     assert len(list(tmp_path.iterdir())) == 3
@@ -105,11 +128,39 @@ def test_files_go_when_all_in_them_is_stored(tmp_path: Path, monkeypatch: pytest
     assert not list(tmp_path.iterdir())
 
 
+def test_nothing_stays_on_disk_while_nothing_waits(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, OWNER)
+    journal.add(entry(1))
+    journal.rest()
+    assert read(tmp_path) == [told(1)]
+    journal.let_go(1)
+    journal.rest()
+    assert not list(tmp_path.iterdir())
+    assert journal.add(entry(2)) == 2
+    assert read(tmp_path, stored=1) == [told(2)]
+
+
+def test_a_full_disk_leaves_no_files_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path, OWNER)
+
+    def full(file: int, text: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", full)
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="full"):
+                journal.add(entry(1))
+    assert not list(tmp_path.iterdir())
+    journal.add(entry(7))
+    assert read(tmp_path) == [(4, "7", [7000, 7001, 7002])]
+
+
 @pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "full"), (errno.EIO, "check the disk")])
 def test_a_failed_write_is_told_and_the_next_begins_anew(
     number: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = Journal(tmp_path)
+    journal = Journal(tmp_path, OWNER)
     journal.add(entry(1))
     with monkeypatch.context() as broken:
 
@@ -131,11 +182,11 @@ def test_what_an_earlier_version_left_is_read(tmp_path: Path, monkeypatch: pytes
     with monkeypatch.context() as earlier:
         fewer = pa.schema([field for field in module.EVENTS if field.name != "browser"])
         earlier.setattr(module, "_SCHEMAS", (fewer, module.LETTERS, module.QUALITY))
-        journal = Journal(tmp_path)
+        journal = Journal(tmp_path, OWNER)
         journal.add(Entry(one.events.select(fewer.names), one.letters, one.lacking, one.offsets))
         journal._close()
-    ((_, found),) = Journal(tmp_path).waiting(0)
-    assert found.events.equals(one.events)
+    (found,) = Journal(tmp_path, OWNER).waiting(0)
+    assert found.entry.events.equals(one.events)
 
 
 # ---- with a warehouse behind it
@@ -260,9 +311,73 @@ def test_what_waited_at_a_crash_is_stored_at_the_next_start_with_all_that_belong
     assert stored_ids(again) == ids(events)
     letters = warehouse.fetch(DEAD_LETTER.unbound)["kind"].to_pylist()
     assert sorted(letters) == ["quarantined", "refused"]
-    assert int(warehouse.offsets()[SOURCE]) >= 1
+    assert place_of(warehouse.offsets())[1] >= 1
     assert_rollups_equal_a_rebuild(warehouse)
     again.close()
+
+
+def test_one_id_from_two_sources_in_one_group_is_stored_once(door: Door) -> None:
+    door.writer.settle()
+    events = some(3)
+    with door.writer._checking:  # both wait, and are taken together
+        answers = [
+            door.put(decode(body(*events)), source="http"),
+            door.put(decode(body(*events)), source="kafka"),
+            door.put(decode(body(*events)), organisation_id=2, source="kafka"),
+        ]
+        sleep(0.2)
+    told = [answer.get() for answer in answers]
+    assert all(isinstance(one, Outcome) for one in told)
+    assert [one.accepted for one in told if isinstance(one, Outcome)] == [3, 0, 3]
+    assert len(door.stored()) == 6
+
+
+def test_a_warehouse_from_a_backup_reads_its_sources_again(place: Path, warehouse: Warehouse) -> None:
+    """Its journal is newer than it, so what lies between the two has gone: ids make a second reading safe."""
+    first = opened_door(warehouse, place)
+    first.writer.settle()
+    first.close()
+    owner, stored = place_of(warehouse.offsets())
+    journal = Journal(Path(f"{place}.journal"), owner)
+    assert not list(journal.waiting(stored))
+    number = warehouse.watermark().number
+    none = Entry(module.EVENTS.empty_table(), module.LETTERS.empty_table(), module.QUALITY.empty_table(), {})
+    journal.add(replace(none, offsets={"topic": "5"}), number)
+    journal.add(replace(none, offsets={"topic": "9"}), number + 1)
+    journal.close()
+    again = opened_door(warehouse, place)
+    assert again.writer.offsets()["topic"] == "5"
+    again.close()
+
+
+def test_an_unforeseen_failure_does_not_end_the_storing(
+    door: Door, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.writer.settle()
+    failed: list[bool] = []
+
+    def wrong(*given: object) -> None:
+        if not failed:
+            failed.append(True)
+            raise MemoryError
+
+    monkeypatch.setattr(door.writer._storing, "_checkpoint_if_due", wrong)
+    events = some(4)
+    door.send(*events)
+    assert stored_ids(door) == ids(events)
+    more = some(2)
+    _until_taken(door, more)
+    assert failed and stored_ids(door) == ids(events + more)
+
+
+def _until_taken(door: Door, events: list[Sent]) -> None:
+    for _ in range(100):
+        try:
+            door.send(*events)
+            return
+        except Unavailable:
+            sleep(0.05)
+    raise AssertionError("nothing is taken any more")
 
 
 def test_an_entry_that_was_written_twice_is_stored_once(place: Path, warehouse: Warehouse) -> None:
@@ -272,13 +387,13 @@ def test_an_entry_that_was_written_twice_is_stored_once(place: Path, warehouse: 
     first.writer.settle()
     kept: list[Entry] = []
     add = first.writer._storing._journal.add  # type: ignore[union-attr]
-    first.writer._storing._journal.add = lambda one: kept.append(one) or add(one)  # type: ignore
+    first.writer._storing._journal.add = lambda one, at: kept.append(one) or add(one, at)  # type: ignore
     events = some(3)
     first.send(*events)
     first.close()
-    journal = Journal(folder)
-    for _ in journal.waiting(int(warehouse.offsets()[SOURCE])):
-        pass
+    owner, stored = place_of(warehouse.offsets())
+    journal = Journal(folder, owner)
+    assert not list(journal.waiting(stored))
     journal.add(kept[0])
     journal.add(kept[0])
     journal._close()
