@@ -23,7 +23,7 @@ from config.settings import setting_meanings
 from config.taxonomy import taxonomy
 from connectors.intake.codes import REJECTIONS
 from models.errors import HeadwayError
-from models.event import PayloadField
+from models.event import PERSONAL, PayloadField
 from models.scope import SMALLEST_GROUP
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -193,7 +193,8 @@ def _field(each: PayloadField) -> tuple[str, ...]:
     ends += [] if each.high is None else [f"to {each.high:g}"]
     values = _code(*each.among) if each.among else " ".join((*ends, each.unit)).strip()
     name = f"**`{each.name}`** (required)" if each.required else _code(each.name)
-    free = "; searched for personal data" if each.may_hold_personal_data else ""
+    kinds = "personal data of any kind" if each.personal == PERSONAL else ", ".join(each.personal)
+    free = f" May hold {kinds}: it is searched." if each.personal else ""
     return name, each.kind, each.meaning + free, values, _code(each.column) if each.column else "payload"
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from models.errors import BadSettings
-from models.event import EventType, FieldKind, PayloadField, Priority
+from models.event import PERSONAL, EventType, FieldKind, PayloadField, Priority
 from models.tables import EVENTS
 
 FILE = Path(__file__).with_name("events.toml")
@@ -59,6 +59,9 @@ def _field(name: str, table: Mapping[str, Any]) -> PayloadField:
     _must(low is None or high is None or low <= high, f"{where} has low above high")
     if column is not None:
         _must(_COLUMN_TYPE.get(column) in _FITS.get(str(kind), ()), f"{where} does not fit column '{column}'")
+    personal = tuple(table.get("personal", ()))
+    _must(set(personal) <= {*PERSONAL, "any"}, f"{where} may hold {', '.join(personal)}: see PERSONAL")
+    personal = PERSONAL if "any" in personal else personal
     return PayloadField(
         name=name,
         kind=table["kind"],
@@ -68,7 +71,7 @@ def _field(name: str, table: Mapping[str, Any]) -> PayloadField:
         high=high,
         among=tuple(table.get("among", ())),
         column=column,
-        may_hold_personal_data=table.get("personal", False),
+        personal=personal,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+# What can be known of a person from a text; under these names it is found, and replaced.
+PERSONAL = ("name", "e-mail", "phone", "address", "account", "card", "national id", "ip")
 FieldKind = Literal["string", "id", "int", "float", "bool", "object", "list"]
 Priority = Literal["P0", "P1", "P2"]
 
@@ -22,7 +24,11 @@ class PayloadField:
     high: float | None = None
     among: tuple[str, ...] = ()
     column: str | None = None
-    may_hold_personal_data: bool = False  # free text: searched and cleaned before storage
+    personal: tuple[str, ...] = ()  # kinds that may stand in it; then it is searched for all, before storage
+
+    @property
+    def may_hold_personal_data(self) -> bool:
+        return bool(self.personal)
 
 
 @dataclass(frozen=True, slots=True)

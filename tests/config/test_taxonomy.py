@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from config.taxonomy import read_taxonomy, taxonomy
+from connectors.intake.personal import KINDS
 from models.errors import BadSettings
+from models.event import PERSONAL
 from models.tables import EVENTS
 
 # Written out from PRODUCT.md P3.1, on purpose not derived from the file under test.
@@ -87,6 +89,8 @@ def test_whatever_may_hold_anything_is_searched_for_personal_data() -> None:
     assert marked == open_to_all - NOT_SEARCHED.keys()
     assert NOT_SEARCHED.keys() <= open_to_all
     assert {"text", "query", "reason", "path", "referrer", "choice", "inputs"} <= marked
+    assert fields["text"].personal == PERSONAL and "ip" in fields["path"].personal
+    assert {kind.name for kind in KINDS} | {"name"} == set(PERSONAL), "what is told is what is looked for"
 
 
 def test_a_field_is_required_where_its_event_says_so_and_nowhere_else() -> None:
