@@ -219,6 +219,15 @@ def _record_at(whole: pa.Buffer, at: int) -> tuple[int, pa.Buffer] | None:
     return (number, body) if same else None
 
 
+def owner_in(folder: Path) -> str:
+    """Of the newest file that says it; empty where none does."""
+    for path in sorted(folder.glob("*.journal"), reverse=True):
+        for number, body in _records(pa.py_buffer(path.read_bytes()), path):
+            if number == 0:
+                return _owner(body)
+    return ""
+
+
 def _owner(described: pa.Buffer) -> str:
     text = _Text(described)
     return str(text.take(text.number()).to_pybytes(), "utf-8")

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from connectors.intake.counters import Counters
 from connectors.intake.gatekeeper import SCHEMA
-from connectors.intake.journal import Entry, Journal, Written
+from connectors.intake.journal import Entry, Journal, Written, owner_in
 from connectors.intake.quality import SCHEMA as QUALITY
 from connectors.intake.quality import Judge, Tally, not_own, under_target
 from connectors.warehouse import Also, Appended, Warehouse
@@ -97,13 +97,15 @@ class Storing:
             return
         if self._newest_before is None:
             self._newest_before = self._warehouse.watermark().number
-        owner, stored = place_of(self._warehouse.offsets())
-        if not owner:
-            owner = secrets.token_hex(8)
-            self._warehouse.append(SCHEMA.empty_table(), offsets=_place(owner, stored), ids_are_new=True)
-        self._owner = owner
-        self._journal = Journal(self._folder, owner)
+        known, stored = place_of(self._warehouse.offsets())
+        self._owner = known or owner_in(self._folder) or secrets.token_hex(8)
+        self._journal = Journal(self._folder, self._owner)
         left = list(self._journal.waiting(stored))
+        if not known and any(one.watermark > self._newest_before for one in left):
+            # A warehouse that never had one, beside the journal of one that had more: that was another.
+            self._owner = secrets.token_hex(8)
+            self._journal = Journal(self._folder, self._owner)
+            left = list(self._journal.waiting(stored))
         self._waiting.clear()  # of a try that failed
         self._waiting.extend(_Waiting(one.number, self._safe(one), one.entry.bytes) for one in left)
         while self._waiting:

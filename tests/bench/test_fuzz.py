@@ -27,6 +27,6 @@ async def test_the_whole_way_in_answers_as_its_parts_do_and_a_mistake_in_it_is_s
     async with edge() as way_in:
         for hostile in [fuzzer.next() for _ in range(40)]:
             assert await way_in.send(hostile) == fuzzer.judge(hostile)
-        monkeypatch.setattr("app.ingest.decode", mistaken)
+        monkeypatch.setattr("connectors.intake.submission.decode", mistaken)
         with pytest.raises((AssertionError, ZeroDivisionError)):
             await way_in.send(Hostile(b"[]", "", "json"))

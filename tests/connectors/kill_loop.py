@@ -24,7 +24,7 @@ from pathlib import Path
 
 from compute.rollups import DELTAS
 from config.taxonomy import taxonomy
-from connectors.intake.journal import Journal
+from connectors.intake.journal import Journal, owner_in
 from connectors.intake.payloads import payload_types
 from connectors.intake.storing import place_of
 from connectors.warehouse import Warehouse, open_warehouse
@@ -177,8 +177,10 @@ def journal_of(address: str) -> Path | None:
 
 
 def waiting_in(journal: Path | None, warehouse: Warehouse) -> int:
+    if journal is None:
+        return 0
     owner, stored = place_of(warehouse.offsets())
-    left = Journal(journal, owner).waiting(stored) if journal and owner else ()
+    left = Journal(journal, owner or owner_in(journal)).waiting(stored)
     return sum(len(one.entry.events) for one in left)
 
 

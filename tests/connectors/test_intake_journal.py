@@ -335,11 +335,11 @@ def test_one_id_from_two_sources_in_one_group_is_stored_once(door: Door) -> None
 def test_a_warehouse_from_a_backup_reads_its_sources_again(place: Path, warehouse: Warehouse) -> None:
     """Its journal is newer than it, so what lies between the two has gone: ids make a second reading safe."""
     first = opened_door(warehouse, place)
-    first.writer.settle()
+    first.send(sent())
     first.close()
     owner, stored = place_of(warehouse.offsets())
     journal = Journal(Path(f"{place}.journal"), owner)
-    assert not list(journal.waiting(stored))
+    assert owner and not list(journal.waiting(stored))
     number = warehouse.watermark().number
     none = Entry(module.EVENTS.empty_table(), module.LETTERS.empty_table(), module.QUALITY.empty_table(), {})
     journal.add(replace(none, offsets={"topic": "5"}), number)
@@ -347,6 +347,36 @@ def test_a_warehouse_from_a_backup_reads_its_sources_again(place: Path, warehous
     journal.close()
     again = opened_door(warehouse, place)
     assert again.writer.offsets()["topic"] == "5"
+    again.close()
+
+
+def test_a_new_warehouse_takes_nothing_from_the_journal_of_an_older_one(
+    place: Path, warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(f"{place}.journal")
+    left = Journal(folder, "an-older-one")
+    left.add(replace(entry(1), offsets={"topic": "5"}), 900)
+    left._close()
+    door = opened_door(warehouse, place)
+    assert "topic" not in door.writer.offsets() and not door.stored()
+    assert "another warehouse" in caplog.text
+    assert [path.suffix for path in folder.iterdir()] == [".other"]
+    door.close()
+
+
+def test_the_first_entries_of_a_new_warehouse_are_its_own(
+    place: Path, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before any of them was stored, when the warehouse knows of no journal yet."""
+    door, events = opened_door(warehouse, place), some(3)
+    door.writer.settle()
+    with monkeypatch.context() as dead:
+        dead.setattr(door.writer._storing, "_turn", lambda: False)
+        dead.setattr(door.writer._storing, "_store", lambda *given, **more: None)
+        door.send(*events)
+        door.close()
+    again = opened_door(warehouse, place)
+    assert stored_ids(again) == ids(events)
     again.close()
 
 
