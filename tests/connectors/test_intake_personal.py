@@ -88,8 +88,7 @@ def test_hostile_texts_take_no_time(text: str) -> None:
 @pytest.mark.parametrize(
     "unit", ["A-", "A", "1 ", "a.", "(", "0", "+1 ", "12:", "Ab ", "straße ", "5 Ab ", "Anna "]
 )
-@pytest.mark.parametrize("end", ["", "@", "1.1.1.1"])
-def test_a_hostile_text_is_searched_in_one_pass(unit: str, end: str) -> None:
+def test_a_hostile_text_is_searched_in_one_pass(unit: str) -> None:
     """Were each of its letters tried anew, this would take an hour."""
-    text = unit * (200_000 // len(unit)) + end
+    text = unit * (200_000 // len(unit)) + "@ 1.1.1.1"  # which makes it worth a look
     assert len(FINDER.clean(text)) > 0
